@@ -1,0 +1,1 @@
+"""The ``spotopt`` command, a file per subcommand."""

@@ -1,0 +1,1 @@
+"""Shapes read and written at the edge, as Pydantic models."""
