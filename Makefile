@@ -1,0 +1,74 @@
+# Everything a developer or a fresh machine needs: Python 3.11 to 3.14, make, and access to a package registry.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-unit check bench lock clean
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
+EXAMPLE ?= $(firstword $(wildcard examples/web-shop.json examples/web-shop.json.gz))
+BIN := .venv/bin
+SUITES := $(wildcard tests/unit tests/integration tests/e2e)
+KERNELS := $(wildcard solvers/placement/*.py solvers/placement/*/*.py)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.warm ## make .venv with all dependencies and the project, once; skipped while nothing has changed
+
+demo: setup ## plan the example cluster (EXAMPLE=file) and write plan.html
+	$(BIN)/spotopt plan $(EXAMPLE) --report plan.html
+
+test: setup ## run all tests: unit, integration, end to end
+	$(BIN)/pytest $(SUITES)
+
+test-unit: setup ## run the unit tests alone
+	$(BIN)/pytest tests/unit
+
+check: setup ## lint, formatting, types, import contracts, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/unit/test_house.py
+
+bench: setup ## run all benchmarks, or one (ONLY=name); writes build/bench.json
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+
+lock: setup ## resolve requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer releases
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) --quiet -o requirements.lock
+
+clean: ## remove all that these targets have made, .venv too
+	rm -rf .venv build dist plan.html .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv is many times faster; pip also knows mirrors and certificates from its own configuration, so it comes second.
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
+
+.venv/pyvenv.cfg:
+	@for python in $(PYTHON); do \
+	  "$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+	  echo "Making .venv with $$("$$python" --version) ($$python)"; \
+	  "$$python" -m venv .venv && exit 0; \
+	done; \
+	echo "No usable Python 3.11 to 3.14 among: $(PYTHON)." >&2; \
+	echo "Install one with its venv module (Debian and Ubuntu: python3 and python3-venv)," >&2; \
+	echo "or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; \
+	exit 1
+
+.venv/.locked: requirements.lock .venv/pyvenv.cfg
+	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) locked packages into .venv (about 250 MB to download)"
+	@awk '/^uv==/,!/\\$$/' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@$(call install,--require-hashes --only-binary :all: -r requirements.lock)
+	@touch $@
+
+.venv/.installed: pyproject.toml .venv/.locked
+	@echo "Installing spot-optimizer itself, editable"
+	@$(call install,--no-deps --no-build-isolation --editable .)
+	@touch $@
+
+.venv/.warm: $(KERNELS) .venv/.installed
+	@echo "Compiling the solver's kernels"
+	@if grep -q warm_up solvers/placement/__init__.py; then $(BIN)/python -c "from solvers.placement import warm_up; warm_up()"; fi
+	@touch $@
