@@ -1,6 +1,7 @@
-"""The catalogue of what AWS sells: carried baseline, refresh from AWS, and loading of one region.
+"""The catalogue of what AWS sells: carried baseline and loading of one region.
 
-`load_catalog` is what planning uses; `refresh_catalog` builds a newer file from an AWS account.
+`load_catalog` is what planning uses. Building a newer file from an AWS account is `adapters.catalog.refresh`, imported
+by that name: it brings boto3, which planning offline should not wait for.
 """
 
 from adapters.catalog.load import describe_type, load_catalog, regions, zones_of

@@ -105,14 +105,20 @@ def dump_book(book: Book) -> bytes:
 
 
 def write_book(book: Book, path: Path) -> None:
-    """Write a catalogue file in one step: readers see the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a catalogue file in one step: readers see the old one or the new one, never half of it.
+
+    Raises
+    ------
+    InputError
+        When the place cannot be written to.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(dump_book(book))
         draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    except OSError as err:
+        raise InputError(f"catalogue {path}", "", f"cannot be written: {err.strerror or err}") from err
 
 
 def _line(record: Record) -> str:
