@@ -28,7 +28,7 @@ check: setup ## lint, formatting, types, import contracts, house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest --quiet tests/unit/test_house.py
 
 bench: setup ## run all benchmarks, or one (ONLY=name); writes build/bench.json
@@ -43,7 +43,8 @@ clean: ## remove all that these targets have made, .venv too
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is many times faster; pip also knows mirrors and certificates from its own configuration, so it comes second.
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || \
+  { echo "uv could not; once more with pip"; $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); }
 
 .venv/pyvenv.cfg:
 	@for python in $(PYTHON); do \
