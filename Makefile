@@ -16,7 +16,7 @@ help: ## list the targets
 setup: .venv/.warm ## make .venv with all dependencies and the project, once; skipped while nothing has changed
 
 demo: setup ## plan the example cluster (EXAMPLE=file) and write plan.html
-	$(BIN)/spotopt plan $(EXAMPLE) --report plan.html
+	$(BIN)/spotopt plan $(or $(EXAMPLE),$(error no example cluster found, name one: make demo EXAMPLE=file)) --report plan.html
 
 test: setup ## run all tests: unit, integration, end to end
 	$(BIN)/pytest $(SUITES)
