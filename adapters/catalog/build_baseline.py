@@ -79,6 +79,7 @@ def _figures(
     return RegionFigures(
         region=region,
         zones=tuple(Zone(id=zone_id, name=region + chr(ord("a") + rank)) for rank, zone_id in enumerate(ids)),
+        names_assumed=True,
         as_of=AsOf(offerings=SPECS_AS_OF, on_demand=on_demand, advisor=ADVISOR_AS_OF),
         offered={name: frozenset(zone_ids) for name, zone_ids in offered.items()},
         on_demand_micro_usd=prices,

@@ -23,11 +23,13 @@ class Advice:
 class RegionFigures:
     """What is known of a region, by instance type.
 
+    ``names_assumed`` tells that the names of the zones come from no account.
     ``offered`` holds the zone ids that have the type. ``spot_micro_usd`` is by type and zone id. Money is micro-USD/h.
     """
 
     region: str
     zones: tuple[Zone, ...]
+    names_assumed: bool
     as_of: AsOf
     offered: Mapping[str, frozenset[str]]
     on_demand_micro_usd: Mapping[str, int]
@@ -46,7 +48,7 @@ def pack_region(figures: RegionFigures, types: Mapping[str, TypeSpec]) -> Packed
         members.sort(key=lambda t: (t.vcpu, t.memory_mib, t.name))
         packed.append(_pack_family(figures, family, members))
     zones = tuple(ZoneRecord(id=zone.id, name=zone.name) for zone in figures.zones)
-    record = RegionRecord(region=figures.region, zones=zones, as_of=figures.as_of)
+    record = RegionRecord(region=figures.region, zones=zones, names_assumed=figures.names_assumed, as_of=figures.as_of)
     return PackedRegion(record=record, figures=tuple(packed))
 
 
@@ -71,6 +73,7 @@ def unpack_region(book: Book, region: str) -> RegionFigures:
     return RegionFigures(
         region=region,
         zones=zones,
+        names_assumed=packed.record.names_assumed,
         as_of=packed.record.as_of,
         offered=offered,
         on_demand_micro_usd=on_demand,

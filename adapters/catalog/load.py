@@ -67,8 +67,9 @@ def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None =
     Parameters
     ----------
     zones
-        Zones by id; empty means all of the region. A zone whose id is unknown (a local zone, or a zone name that stood
-        in for an id) is taken to offer all types of the region, and a note says so.
+        Zones by id; empty means all of the region. A zone name may stand in for an id: in a refreshed catalogue it is
+        the zone of that name in the account that was asked. Any other unknown zone is taken to offer all types of the
+        region. A note tells either.
     path
         A catalogue file written by a refresh; the carried one by default.
 
@@ -88,7 +89,7 @@ def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None =
     figures = unpack_region(book, region)
     chosen = tuple({zone.id: zone for zone in zones}.values()) or figures.zones
     types = {name: to_instance_type(book.types[name]) for name in figures.offered}
-    offerings = tuple(_offerings(figures, chosen, book.types))
+    offerings = tuple(_offerings(figures, _sources(figures, chosen), book.types))
     if not offerings:
         raise InputError(book.name, region, "has no price for any type in these zones; refresh it")
     notes = (*_notes_on_figures(figures, types, offerings), *_notes_on_zones(figures, zones))
@@ -120,14 +121,23 @@ def _is_zone_name_in(name: str, region: str) -> bool:
     return name[:-1] == region and name[-1:].isalpha()
 
 
-def _offerings(figures: RegionFigures, zones: Sequence[Zone], types: Mapping[str, TypeSpec]) -> Iterator[Offering]:
-    known = {zone.id for zone in figures.zones}
+def _sources(figures: RegionFigures, zones: Sequence[Zone]) -> dict[Zone, str | None]:
+    """For each zone the known zone id whose figures it takes, ``None`` for a zone that the catalogue cannot tell."""
+    known = {zone.id: zone.id for zone in figures.zones}
+    if not figures.names_assumed:
+        known |= {zone.name: zone.id for zone in figures.zones}
+    return {zone: known.get(zone.id) for zone in zones}
+
+
+def _offerings(
+    figures: RegionFigures, sources: Mapping[Zone, str | None], types: Mapping[str, TypeSpec]
+) -> Iterator[Offering]:
     for name, zone_ids in figures.offered.items():
         on_demand = figures.on_demand_micro_usd.get(name)
         advice = figures.advice.get(name)
         hazard = INTERRUPTION_PER_MONTH[advice.bucket] if advice else UNKNOWN_INTERRUPTION_PER_MONTH
-        for zone in zones:
-            if zone.id in known and zone.id not in zone_ids:
+        for zone, source in sources.items():
+            if source is not None and source not in zone_ids:
                 continue
             pool = Pool(region=figures.region, zone_id=zone.id, instance_type=name)
             if on_demand is not None:
@@ -137,7 +147,7 @@ def _offerings(figures: RegionFigures, zones: Sequence[Zone], types: Mapping[str
                     capacity_type=CapacityType.ON_DEMAND,
                     price_usd_per_h=on_demand / MICRO_USD_PER_USD,
                 )
-            spot = _spot_price(figures, name, zone.id) if types[name].spot else None
+            spot = _spot_price(figures, name, source) if types[name].spot else None
             if spot is not None:
                 yield Offering(
                     pool=pool,
@@ -149,8 +159,8 @@ def _offerings(figures: RegionFigures, zones: Sequence[Zone], types: Mapping[str
                 )
 
 
-def _spot_price(figures: RegionFigures, name: str, zone_id: str) -> SpotPrice | None:
-    own = figures.spot_micro_usd.get((name, zone_id))
+def _spot_price(figures: RegionFigures, name: str, zone_id: str | None) -> SpotPrice | None:
+    own = figures.spot_micro_usd.get((name, zone_id)) if zone_id else None
     if own is not None:
         return SpotPrice(micro_usd_per_h=own, by_zone=True)
     on_demand, advice = figures.on_demand_micro_usd.get(name), figures.advice.get(name)
@@ -187,9 +197,10 @@ def _notes_on_figures(
 
 
 def _notes_on_zones(figures: RegionFigures, zones: Sequence[Zone]) -> Iterator[str]:
-    known = {zone.id for zone in figures.zones}
-    for zone in zones:
-        if zone.id not in known:
+    for zone, source in _sources(figures, zones).items():
+        if source is None:
             yield f"Zone id {zone.id} is not in the catalogue: taken to offer every type of {figures.region}."
-    if not zones and figures.as_of.spot is None:
+        elif source != zone.id:
+            yield f"Zone {zone.id} has no id: taken to be {source}, its id in the account that the catalogue came from."
+    if not zones and figures.names_assumed:
         yield f"Zone names of {figures.region} are assumed in the order of their ids; they differ between AWS accounts."

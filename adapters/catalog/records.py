@@ -81,11 +81,15 @@ class ZoneRecord(Record):
 
 
 class RegionRecord(Record):
-    """A region, its zones in the order that zone masks and Spot prices follow, and the dates of its figures."""
+    """A region, its zones in the order that zone masks and Spot prices follow, and the dates of its figures.
+
+    ``names_assumed`` tells that no account was asked for the names of the zones.
+    """
 
     kind: Literal["region"] = "region"
     region: str
     zones: tuple[ZoneRecord, ...]
+    names_assumed: bool = False
     as_of: AsOf
 
 

@@ -150,7 +150,8 @@ def _with_offerings(
     offered = run.attempt(region, OFFERINGS, lambda: aws.fetch_offered(make("ec2", region), zones))
     if not offered:
         return figures
-    return replace(figures, zones=zones, offered=offered, as_of=_dated(figures, AsOf(offerings=run.now.date())))
+    dates = _dated(figures, AsOf(offerings=run.now.date()))
+    return replace(figures, zones=zones, names_assumed=False, offered=offered, as_of=dates)
 
 
 def _dated(figures: RegionFigures, newer: AsOf) -> AsOf:
@@ -159,7 +160,14 @@ def _dated(figures: RegionFigures, newer: AsOf) -> AsOf:
 
 def _nothing(region: str) -> RegionFigures:
     return RegionFigures(
-        region=region, zones=(), as_of=AsOf(), offered={}, on_demand_micro_usd={}, advice={}, spot_micro_usd={}
+        region=region,
+        zones=(),
+        names_assumed=False,
+        as_of=AsOf(),
+        offered={},
+        on_demand_micro_usd={},
+        advice={},
+        spot_micro_usd={},
     )
 
 

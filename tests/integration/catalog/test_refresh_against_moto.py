@@ -20,8 +20,13 @@ REGION, OTHER = "us-west-1", "ca-central-1"
 def make_cloud() -> Cloud:
     return Cloud(
         products={
-            REGION: [("m6i.large", "0.1120000000"), ("m6i.xlarge", "0.2240000000"), ("c6g.large", "0.0848")]
-            + [("m6i.metal", "7.168"), ("t3.micro", "0.0000000000")],
+            REGION: [
+                ("m6i.large", "0.1120000000"),
+                ("m6i.xlarge", "0.2240000000"),
+                ("c6g.large", "0.0848"),
+                ("m6i.metal", "7.168"),
+                ("t3.micro", "0.0000000000"),
+            ],
             OTHER: [("m6i.large", "0.107"), ("c5.metal", "4.464")],
         },
         spot={
