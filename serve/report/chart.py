@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from domain.plan import Progress
 from serve.words import duration, usd_per_h
@@ -83,6 +84,6 @@ def _scale(rows: Sequence[Progress]) -> _Scale:
 def _steps(points: Sequence[tuple[float, float]], scale: _Scale) -> list[str]:
     """Corners of a step line: a value holds until the next one."""
     corners = [f"{scale.x(points[0][0])} {scale.y(points[0][1])}"]
-    for (_, before), (seconds, value) in zip(points, points[1:], strict=False):
+    for (_, before), (seconds, value) in pairwise(points):
         corners += [f"{scale.x(seconds)} {scale.y(before)}", f"{scale.x(seconds)} {scale.y(value)}"]
     return corners

@@ -55,7 +55,7 @@ def report_data(plan: Plan, *, snapshot: Snapshot, catalog: Catalog) -> Json:
 
 
 def vcpus(instance_type: str, allocatable: Resources, *, catalog: Catalog) -> int:
-    """vCPUs of a node, from what it can allocate when its type is unknown."""
+    """Count the vCPUs of a node, from what it can allocate when its type is unknown."""
     known = catalog.types.get(instance_type)
     return known.vcpu if known else max(1, -(-allocatable.cpu_mcpu // 1000))
 
@@ -75,7 +75,9 @@ def _before(plan: Plan, snapshot: Snapshot, *, catalog: Catalog, texts: _Texts) 
     stays = {node.name for node in plan.nodes if node.existing}
     why = {kept.node: kept.reason.text for kept in plan.kept}
     return [
-        _node(node, catalog=catalog) | {"state": "stays" if node.name in stays else "goes"} | _why(why.get(node.name), texts)
+        _node(node, catalog=catalog)
+        | {"state": "stays" if node.name in stays else "goes"}
+        | _why(why.get(node.name), texts)
         for node in snapshot.nodes
     ]
 
@@ -122,6 +124,7 @@ def _action(action: Action, *, texts: _Texts, pods: dict[str, int]) -> list[Any]
         details["binding"] = texts.number(action.binding)
     if action.alternatives:
         details["others"] = [
-            [other.choice, round(other.extra_usd_per_h, 6), texts.number(other.verdict)] for other in action.alternatives
+            [other.choice, round(other.extra_usd_per_h, 6), texts.number(other.verdict)]
+            for other in action.alternatives
         ]
     return [*row, details] if details else row

@@ -76,9 +76,7 @@ def cost_bar(plan: Plan) -> CostBar:
     )
 
 
-def bars(
-    before: Sequence[Node], after: Sequence[PlannedNode], *, key: Callable[[AnyNode], str]
-) -> tuple[Bar, ...]:
+def bars(before: Sequence[Node], after: Sequence[PlannedNode], *, key: Callable[[AnyNode], str]) -> tuple[Bar, ...]:
     """Cost by group, the dearest first, a long tail taken together."""
     costs = _costs(before, key=key), _costs(after, key=key)
     names = sorted(costs[0].keys() | costs[1].keys(), key=lambda n: (-max(costs[0][n], costs[1][n]), n))

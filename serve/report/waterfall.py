@@ -100,8 +100,8 @@ def _three_factors(gone: _Group, come: _Group) -> list[Term]:
         Term(
             name="Cheaper types and pools" if better_types + better_pools <= 0 else "Dearer types and pools",
             meaning=(
-                "The same capacity in the new instance types and Spot pools: list price per unit of capacity "
-                f"${gone.unit_price:.4f} → ${come.unit_price:.4f} an hour, one unit being 1 vCPU or {GIB_PER_UNIT:g} GiB."
+                "The same capacity in the new types and Spot pools: list price of a unit of capacity "
+                f"${gone.unit_price:.4f} → ${come.unit_price:.4f} an hour, a unit being 1 vCPU or {GIB_PER_UNIT:g} GiB."
             ),
             usd_per_h=better_types + better_pools,
         ),
@@ -134,9 +134,7 @@ def _group(nodes: Iterable[Node | PlannedNode], *, catalog: Catalog) -> _Group |
         units += _units(node.instance_type, node.allocatable, catalog=catalog)
     if not units:
         return None
-    return _Group(
-        paid=paid, spot_paid=spot_paid, list_price=list_price, spot_list_price=spot_list_price, units=units
-    )
+    return _Group(paid=paid, spot_paid=spot_paid, list_price=list_price, spot_list_price=spot_list_price, units=units)
 
 
 def _units(instance_type: str, allocatable: Resources, *, catalog: Catalog) -> float:

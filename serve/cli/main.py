@@ -1,0 +1,45 @@
+"""Entry point of ``spotopt``."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from serve.cli.catalog import catalog
+from serve.cli.errors import exit_code_of
+from serve.cli.explain import explain
+from serve.cli.plan import plan
+
+_DISTRIBUTION = "spot-optimizer"
+
+
+def _version() -> str:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version(), prog_name="spotopt", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of a bug.")
+def spotopt(debug: bool) -> None:  # noqa: FBT001  # click hands options over by name
+    """Plan Kubernetes clusters on AWS Spot capacity, and prove how good the plan is."""
+
+
+spotopt.add_command(plan)
+spotopt.add_command(explain)
+spotopt.add_command(catalog)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments; returns its exit code and never raises."""
+    debug = "--debug" in arguments
+    # --debug may stand anywhere: whoever needs it has just seen a failure and appends it.
+    rest = [argument for argument in arguments if argument != "--debug"]
+    return exit_code_of(lambda: spotopt.main(rest, prog_name="spotopt", standalone_mode=False), debug=debug)
+
+
+def main() -> None:
+    """Run ``spotopt`` with the arguments of the process."""
+    sys.exit(run(sys.argv[1:]))
