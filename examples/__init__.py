@@ -1,0 +1,1 @@
+"""Example clusters, made by ``python -m examples.make_example``."""
