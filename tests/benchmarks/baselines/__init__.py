@@ -1,0 +1,1 @@
+"""What the planner is compared with, written as fairly as we can."""

@@ -1,0 +1,1 @@
+"""Generators of the clusters that the benchmarks plan."""
