@@ -31,6 +31,8 @@ _KUBECTL = (
     "persistentvolumes,persistentvolumeclaims -A -o json | spotopt plan -"
 )
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_CAPACITIES = click.Choice([str(each) for each in Capacity])
+_ARCHITECTURES = click.Choice([str(each) for each in Arch])
 
 _SOURCE = (
     click.argument("files", nargs=-1, metavar="[FILE…|-]"),
@@ -45,15 +47,13 @@ _POLICY = (
     click.option(
         "--policy", "policy_file", type=_FILE, metavar="FILE", help="Policy in YAML; options below win over it."
     ),
-    click.option(
-        "--capacity", type=click.Choice([str(each) for each in Capacity]), help="Capacity types that may be launched."
-    ),
+    click.option("--capacity", type=_CAPACITIES, help="Capacity types that may be launched."),
     click.option(
         "--families", type=NAMES, default=(), metavar="M5,C6I", help="Instance families that may be launched."
     ),
     click.option(
         "--arch",
-        type=click.Choice([str(each) for each in Arch]),
+        type=_ARCHITECTURES,
         multiple=True,
         help="Processor architecture; may be repeated.",
     ),

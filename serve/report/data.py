@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from domain.market import Catalog
@@ -47,7 +48,7 @@ def report_data(plan: Plan, *, snapshot: Snapshot, catalog: Catalog) -> Json:
         },
         "before": {"nodes": before, "at": _places(names, where_before, before)},
         "after": {"nodes": after, "at": _places(names, where_after, after)},
-        "actions": [_action(action, texts=texts, pods=index) for action in plan.actions],
+        "actions": _actions(plan, texts=texts, pods=index),
         "kept": [[kept.node, texts.number(kept.reason.text)] for kept in plan.kept],
         "unschedulable": [[pod.pod, pod.constraint, texts.number(pod.detail)] for pod in plan.unschedulable],
         "texts": list(texts.all),
@@ -115,11 +116,24 @@ def _places(keys: Sequence[str], where: dict[str, str], nodes: Sequence[Json]) -
     return [number.get(where.get(key, ""), -1) for key in keys]
 
 
-def _action(action: Action, *, texts: _Texts, pods: dict[str, int]) -> list[Any]:
-    row: list[Any] = [action.step, str(action.kind), action.node, texts.number(action.reason.text)]
+def _actions(plan: Plan, *, texts: _Texts, pods: dict[str, int]) -> list[list[Any]]:
+    """Rows of step, kind, node, reason and details; evictions of one node in one step for one reason make one row."""
+    rows = []
+    together = groupby(
+        plan.actions, key=lambda a: (a.step, a.kind, a.node, a.reason.text if a.pod else a.id, a.binding)
+    )
+    for _, group in together:
+        first, *others = list(group)
+        row = [first.step, str(first.kind), first.node, texts.number(first.reason.text)]
+        details = _details(first, texts=texts)
+        if first.pod:
+            details["moves"] = [[pods.get(each.pod, each.pod), each.target] for each in (first, *others)]
+        rows.append([*row, details] if details else row)
+    return rows
+
+
+def _details(action: Action, *, texts: _Texts) -> Json:
     details: Json = {}
-    if action.pod:
-        details |= {"pod": pods.get(action.pod, action.pod), "to": action.target}
     if action.binding:
         details["binding"] = texts.number(action.binding)
     if action.alternatives:
@@ -127,4 +141,4 @@ def _action(action: Action, *, texts: _Texts, pods: dict[str, int]) -> list[Any]
             [other.choice, round(other.extra_usd_per_h, 6), texts.number(other.verdict)]
             for other in action.alternatives
         ]
-    return [*row, details] if details else row
+    return details

@@ -50,7 +50,7 @@ function layOut(nodes, width, unit) {
 
 /** Pods of a node as [pod, x, y, w, h], with room left free at the top. */
 function podBoxes(node) {
-  const head = node.size >= NAMED_FROM ? HEADER : Math.min(4, node.size / 6);
+  const head = node.size >= NAMED_FROM ? HEADER : Math.min(4, node.size / 7);
   const pad = node.size >= 40 ? 3 : 1;
   const width = node.size - 2 * pad, height = node.size - head - pad;
   const filled = height * node.fill;
@@ -165,7 +165,7 @@ class NodeMap {
     const colour = spot ? ink.spot : ink.od;
     if (size < NAMED_FROM) {
       pen.fillStyle = colour;
-      pen.fillRect(x, y, size, Math.min(4, size / 6));
+      pen.fillRect(x, y, size, Math.min(4, size / 7));
       return;
     }
     pen.fillStyle = colour;

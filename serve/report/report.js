@@ -139,8 +139,9 @@ function fillLegend() {
 }
 
 function actionDetail([, , , , more]) {
-  if (!more || !(more.binding !== undefined || more.others)) return null;
+  if (!more || !(more.binding !== undefined || more.others || more.moves.length > 1)) return null;
   const root = make("div", { className: "detail" });
+  if (more.moves && more.moves.length > 1) root.append(make("ul", { className: "moves" }, ...more.moves.map(([pod, to]) => make("li", {}, podName(pod), make("span", { textContent: ` → ${to || "wherever it fits"}` })))));
   if (more.binding !== undefined) root.append(make("p", {}, "Binds: ", make("b", { textContent: data.texts[more.binding] })));
   if (more.others) {
     const rows = more.others.map(([choice, extra, verdict]) => make("tr", {}, make("td", { textContent: choice }), make("td", { className: "num", textContent: `${extra < 0 ? "−" : "+"}${money(Math.abs(extra))}/h` }), make("td", { textContent: data.texts[verdict] })));
@@ -153,10 +154,12 @@ function fillActions() {
   const host = byId("actions-table");
   if (!host) return;
   const perStep = new Map();
-  for (const [step] of data.actions) perStep.set(step, (perStep.get(step) || 0) + 1);
+  const size = (row) => (row[4] && row[4].moves ? row[4].moves.length : 1);
+  for (const row of data.actions) perStep.set(row[0], (perStep.get(row[0]) || 0) + size(row));
   const planned = new Map(data.after.nodes.map((node) => [node.name, node]));
   const where = ([, kind, node, , more]) => {
-    if (kind === "evict") return `${podName(more.pod)} → ${more.to || "wherever it fits"}`;
+    if (kind === "evict" && more.moves.length === 1) return `${podName(more.moves[0][0])} → ${more.moves[0][1] || "wherever it fits"}`;
+    if (kind === "evict") return `${more.moves.length} pods from ${node}`;
     const found = kind === "launch" && planned.get(node);
     return found ? `${node}: ${found.type}, ${found.bought}, ${found.zone}` : node;
   };
@@ -164,9 +167,9 @@ function fillActions() {
   listTable(host, {
     rows: data.actions,
     label: "actions",
-    noun: "action",
-    chips: kinds.map((kind) => ({ name: `${kind} ${data.actions.filter((row) => row[1] === kind).length.toLocaleString("en-US")}`, test: (row) => row[1] === kind })),
-    text: (row) => `${row[1]} ${row[2]} ${where(row)} ${data.texts[row[3]]}`.toLowerCase(),
+    noun: "line",
+    chips: kinds.map((kind) => ({ name: `${kind} ${data.actions.filter((row) => row[1] === kind).reduce((sum, row) => sum + size(row), 0).toLocaleString("en-US")}`, test: (row) => row[1] === kind })),
+    text: (row) => `${row[1]} ${row[2]} ${where(row)} ${data.texts[row[3]]} ${row[4] && row[4].moves ? row[4].moves.map(([pod, to]) => `${podName(pod)} ${to}`).join(" ") : ""}`.toLowerCase(),
     section: (row) => `Step ${row[0]}`,
     sectionNote: (row) => count(perStep.get(row[0]), "action"),
     detail: actionDetail,

@@ -10,7 +10,7 @@ function make(tag, properties = {}, ...children) {
 
 const count = (n, noun) => `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
 const percent = (share) => `${Math.round(share * 100)} %`;
-const money = (usd) => (usd === null ? "unknown" : "$" + usd.toLocaleString("en-US", { minimumFractionDigits: usd < 1 ? 4 : 2, maximumFractionDigits: usd < 1 ? 4 : 2 }));
+const money = (usd) => (usd === null ? "unknown" : "$" + usd.toLocaleString("en-US", { minimumFractionDigits: usd < 1 ? 3 : 2, maximumFractionDigits: usd < 1 ? 4 : 2 }));
 
 /**
  * A table with a filter.
@@ -72,7 +72,7 @@ function listTable(host, { rows, columns, text, label, noun, chips = [], section
     const extra = detail && detail(row);
     if (!extra) return [tr];
     const more = make("tr", { className: "more", hidden: true }, make("td", { colSpan: columns.length }, extra));
-    const toggle = make("button", { type: "button", className: "toggle", ariaExpanded: "false", ariaLabel: "Alternatives and what binds" });
+    const toggle = make("button", { type: "button", className: "toggle", ariaExpanded: "false", ariaLabel: "Details" });
     cells[0].prepend(toggle);
     tr.className = "opens";
     tr.addEventListener("click", () => {
