@@ -34,20 +34,26 @@ class _Feed(BaseModel):
     spot_advisor: dict[str, dict[str, dict[str, _Row]]]
 
 
-def fetch_advisor(url: str = ADVISOR_URL, *, wait: Callable[[float], None] = time.sleep) -> AdviceByRegion:
-    """Download and read the feed, with three tries.
+def fetch_advisor(
+    url: str = ADVISOR_URL,
+    *,
+    download: Callable[[str], bytes] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> AdviceByRegion:
+    """Download and read the feed, with three tries; ``download`` stands in for HTTP, ``wait`` for sleeping.
 
     Raises
     ------
     TransientError
         When it cannot be had; RejectedError when the address is wrong or the answer is not the feed.
     """
+    get = download or _download
     for pause in PAUSES_S:
         try:
-            return parse_advisor(_download(url))
+            return parse_advisor(get(url))
         except TransientError:
             wait(pause)
-    return parse_advisor(_download(url))
+    return parse_advisor(get(url))
 
 
 def parse_advisor(feed: bytes) -> AdviceByRegion:
@@ -75,6 +81,8 @@ def _download(url: str) -> bytes:
                     raise TransientError(f"{url}: no end after {len(body)} bytes")
     except HTTPError as err:
         raise (TransientError if err.code >= 500 or err.code == 429 else RejectedError)(f"{url}: {err}") from err
+    except ValueError as err:
+        raise RejectedError(f"{url} is no http address: {err}") from err
     except (OSError, HTTPException) as err:
         raise TransientError(f"{url}: {err}") from err
     return bytes(body)

@@ -8,8 +8,10 @@ import boto3
 import pytest
 
 from adapters.catalog import load_catalog, regions, zones_of
+from adapters.catalog.advisor import fetch_advisor
 from adapters.catalog.aws import boto_clients
 from adapters.catalog.refresh import RefreshReport, refresh_catalog
+from domain.errors import RejectedError
 from domain.market import CapacityType
 from tests.integration.catalog.cloud import Cloud, served
 
@@ -113,6 +115,13 @@ def test_a_refused_call_keeps_the_last_good_figures_of_that_region_only(tmp_path
     other = load_catalog(OTHER, path=out)
     assert {o.pool.instance_type for o in other.offerings} == {"m6i.large", "c5.metal"}
     assert regions(out) == regions()
+
+
+def test_a_feed_that_is_forbidden_is_refused_without_another_try() -> None:
+    cloud = make_cloud()
+    cloud.failing = {("", "json")}
+    with served(cloud) as address, pytest.raises(RejectedError, match="403"):
+        fetch_advisor(f"{address}/spot-advisor-data.json", wait=pytest.fail)
 
 
 def test_a_server_that_is_not_there_leaves_no_file_and_names_every_call(tmp_path: Path) -> None:
