@@ -126,19 +126,35 @@ func affinity(p Pod) *corev1.Affinity {
 			PreferredDuringSchedulingIgnoredDuringExecution: weighted(p.PreferredAntiAffinity),
 		}
 	}
+	result.NodeAffinity = nodeAffinity(p)
+	return result
+}
+
+func nodeAffinity(p Pod) *corev1.NodeAffinity {
+	result := &corev1.NodeAffinity{}
+	if len(p.NodeAffinity) > 0 {
+		result.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{}
+	}
+	for _, alternative := range p.NodeAffinity {
+		required := result.RequiredDuringSchedulingIgnoredDuringExecution
+		required.NodeSelectorTerms = append(required.NodeSelectorTerms, nodeTerm(alternative))
+	}
 	if p.PreferredZone != "" {
-		result.NodeAffinity = preferredZone(p.PreferredZone)
+		zone := Requirement{Key: corev1.LabelTopologyZone, Operator: "In", Values: []string{p.PreferredZone}}
+		preferred := corev1.PreferredSchedulingTerm{Weight: 1, Preference: nodeTerm([]Requirement{zone})}
+		result.PreferredDuringSchedulingIgnoredDuringExecution = []corev1.PreferredSchedulingTerm{preferred}
 	}
 	return result
 }
 
-func preferredZone(zone string) *corev1.NodeAffinity {
-	return &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
-		Weight: 1,
-		Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{
-			Key: corev1.LabelTopologyZone, Operator: corev1.NodeSelectorOpIn, Values: []string{zone},
-		}}},
-	}}}
+func nodeTerm(wire []Requirement) corev1.NodeSelectorTerm {
+	result := corev1.NodeSelectorTerm{}
+	for _, r := range wire {
+		result.MatchExpressions = append(result.MatchExpressions, corev1.NodeSelectorRequirement{
+			Key: r.Key, Operator: corev1.NodeSelectorOperator(r.Operator), Values: r.Values,
+		})
+	}
+	return result
 }
 
 func terms(wire []Term) []corev1.PodAffinityTerm {

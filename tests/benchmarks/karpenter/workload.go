@@ -30,11 +30,19 @@ type Pod struct {
 	Labels                map[string]string `json:"labels"`
 	Requests              map[string]string `json:"requests"`
 	NodeSelector          map[string]string `json:"node_selector"`
+	NodeAffinity          [][]Requirement   `json:"node_affinity"`
 	Spread                []Term            `json:"spread"`
 	Affinity              []Term            `json:"affinity"`
 	AntiAffinity          []Term            `json:"anti_affinity"`
 	PreferredZone         string            `json:"preferred_zone"`
 	PreferredAntiAffinity []Term            `json:"preferred_anti_affinity"`
+}
+
+// Requirement is one entry of matchExpressions. A pod's node affinity lists alternatives of several each.
+type Requirement struct {
+	Key      string   `json:"key"`
+	Operator string   `json:"operator"`
+	Values   []string `json:"values"`
 }
 
 // Term is a topology key and the labels of the pods it looks at. MaxSkew is read for spread, Weight for preferences.
