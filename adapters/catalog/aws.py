@@ -10,13 +10,8 @@ from typing import Any, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from adapters.catalog.records import TypeSpec
 from adapters.catalog.specs import spec_from_ec2
@@ -39,7 +34,6 @@ PRICING_REGION = "us-east-1"
 EMPTY = "the answer is empty"
 
 _TRANSIENT_CODES = ("Throttl", "RequestLimitExceeded", "TooManyRequests", "Unavailable", "Internal", "Timeout")
-_CREDENTIAL_ERRORS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 
 _LINUX = ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
 """Both names that AWS gives the price of a plain Linux in a VPC."""
@@ -57,10 +51,17 @@ _PRICED_AS = {
 
 
 def boto_clients(session: boto3.Session | None = None, *, endpoint_url: str | None = None) -> ClientFactory:
-    """A client factory from a session (the default one reads the usual AWS configuration)."""
-    # Typed as Any: the overloads of boto3's stubs want a literal service name.
-    source = cast("Any", session or boto3.Session())
-    return lambda service, region: source.client(service, region_name=region, endpoint_url=endpoint_url, config=CONFIG)
+    """A client factory from a session (the default one reads the usual AWS configuration).
+
+    The factory raises RejectedError when the configuration or the name of the region is no good.
+    """
+
+    def make(service: str, region: str) -> Any:
+        # Typed as Any: the overloads of boto3's stubs want a literal service name.
+        source = cast("Any", session or boto3.Session())
+        return source.client(service, region_name=region, endpoint_url=endpoint_url, config=CONFIG)
+
+    return lambda service, region: _translated(lambda: make(service, region))
 
 
 def fetch_specs(ec2: Any) -> dict[str, TypeSpec]:
@@ -148,10 +149,11 @@ def _translated(call: Callable[[], Any]) -> Any:
         status = err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         passing = status >= 500 or any(word in code for word in _TRANSIENT_CODES)
         raise (TransientError if passing else RejectedError)(str(err)) from err
-    except _CREDENTIAL_ERRORS as err:
-        raise RejectedError(str(err)) from err
-    except BotoCoreError as err:
+    except (HTTPClientError, BotoConnectionError) as err:
         raise TransientError(str(err)) from err
+    except BotoCoreError as err:
+        # Credentials, profiles, regions, parameters: what only the caller can put right.
+        raise RejectedError(str(err)) from err
 
 
 def _product_price(text: str) -> tuple[str, int]:

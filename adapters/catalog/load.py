@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from adapters.catalog.book import Book, baseline_book, read_book
-from adapters.catalog.figures import RegionFigures, unpack_region
+from adapters.catalog.figures import Advice, RegionFigures, unpack_region
 from adapters.catalog.hazard import INTERRUPTION_PER_MONTH, UNKNOWN_INTERRUPTION_PER_MONTH
 from adapters.catalog.records import TypeSpec
 from adapters.catalog.specs import to_instance_type
@@ -134,29 +134,27 @@ def _offerings(
 ) -> Iterator[Offering]:
     for name, zone_ids in figures.offered.items():
         on_demand = figures.on_demand_micro_usd.get(name)
-        advice = figures.advice.get(name)
-        hazard = INTERRUPTION_PER_MONTH[advice.bucket] if advice else UNKNOWN_INTERRUPTION_PER_MONTH
         for zone, source in sources.items():
             if source is not None and source not in zone_ids:
                 continue
             pool = Pool(region=figures.region, zone_id=zone.id, instance_type=name)
             if on_demand is not None:
-                yield Offering(
-                    pool=pool,
-                    zone=zone,
-                    capacity_type=CapacityType.ON_DEMAND,
-                    price_usd_per_h=on_demand / MICRO_USD_PER_USD,
-                )
+                price = on_demand / MICRO_USD_PER_USD
+                yield Offering(pool=pool, zone=zone, capacity_type=CapacityType.ON_DEMAND, price_usd_per_h=price)
             spot = _spot_price(figures, name, source) if types[name].spot else None
             if spot is not None:
-                yield Offering(
-                    pool=pool,
-                    zone=zone,
-                    capacity_type=CapacityType.SPOT,
-                    price_usd_per_h=spot.micro_usd_per_h / MICRO_USD_PER_USD,
-                    interruption_per_month=hazard,
-                    price_known_by_zone=spot.by_zone,
-                )
+                yield _spot_offering(pool, zone, price=spot, advice=figures.advice.get(name))
+
+
+def _spot_offering(pool: Pool, zone: Zone, *, price: SpotPrice, advice: Advice | None) -> Offering:
+    return Offering(
+        pool=pool,
+        zone=zone,
+        capacity_type=CapacityType.SPOT,
+        price_usd_per_h=price.micro_usd_per_h / MICRO_USD_PER_USD,
+        interruption_per_month=INTERRUPTION_PER_MONTH[advice.bucket] if advice else UNKNOWN_INTERRUPTION_PER_MONTH,
+        price_known_by_zone=price.by_zone,
+    )
 
 
 def _spot_price(figures: RegionFigures, name: str, zone_id: str | None) -> SpotPrice | None:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
@@ -79,6 +80,11 @@ def test_rates_that_are_not_by_the_hour_are_left_out() -> None:
 def test_a_product_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(RejectedError):
         on_demand_of(text)
+
+
+def test_a_region_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(RejectedError, match="no region"):
+        aws.boto_clients(boto3.Session())("ec2", "no region")
 
 
 def test_a_list_without_any_entry_is_refused() -> None:
