@@ -7,8 +7,12 @@ import tomllib
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+import click
 import pytest
 from packaging.requirements import Requirement
+
+from serve.cli.main import spotopt
+from serve.cli.plan import plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("domain", "solvers", "adapters", "actors", "serve", "agent")
@@ -112,6 +116,14 @@ def test_every_make_command_of_the_documents_is_a_target() -> None:
 def test_the_readme_begins_with_the_two_commands() -> None:
     commands = re.findall(r"^make \w+", read("README.md"), re.MULTILINE)
     assert commands[:2] == ["make demo", "make test"]
+
+
+def test_the_readme_tells_every_option_and_every_command() -> None:
+    readme = read("README.md")
+    told = set(re.findall(r"`(--[a-z-]+)[ `]", readme.partition("| option |")[2].partition("| exit code |")[0]))
+    known = {name for option in plan.params if isinstance(option, click.Option) for name in option.opts}
+    assert told == known
+    assert set(re.findall(r"^\| `spotopt ([a-z]+)", readme, re.MULTILINE)) == set(spotopt.commands)
 
 
 def test_the_ci_gate_calls_the_test_command_of_the_readme_and_then_the_checks() -> None:
