@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from domain.plan import Progress
-from serve.words import duration, usd_per_h
+from serve.words import duration, usd
 
 WIDTH, HEIGHT = 1000.0, 300.0
 """Units of the drawing; it is stretched to the page, lines keep their width."""
 
 _TICKS = 4
+_CENTS_FROM_USD = 0.08
+"""Range of the axis from which marks in whole cents differ from one another."""
+
 _HEADROOM = 0.06
 _FOCUS = 3.0
 """The bound often starts near 0, far below where both meet: the axis shows this many times the distance from the final
@@ -57,6 +60,7 @@ def trace_chart(trace: Sequence[Progress]) -> Chart | None:
     if len(rows) < 2 or rows[-1].seconds <= 0:
         return None
     scale = _scale(rows)
+    digits = 2 if scale.high - scale.low >= _CENTS_FROM_USD else 4
     costs = _steps([(p.seconds, p.cost_usd_per_h or 0.0) for p in rows], scale)
     bounds = _steps([(p.seconds, p.lower_bound_usd_per_h) for p in rows], scale)
     return Chart(
@@ -65,7 +69,7 @@ def trace_chart(trace: Sequence[Progress]) -> Chart | None:
         gap_path="M" + "L".join(costs + bounds[::-1]) + "Z",
         x_ticks=tuple(Tick(at=n / _TICKS, text=duration(scale.last_s * n / _TICKS)) for n in range(_TICKS + 1)),
         y_ticks=tuple(
-            Tick(at=1 - n / _TICKS, text=usd_per_h(scale.low + (scale.high - scale.low) * n / _TICKS))
+            Tick(at=1 - n / _TICKS, text=usd(scale.low + (scale.high - scale.low) * n / _TICKS, digits=digits))
             for n in range(_TICKS + 1)
         ),
         rows=tuple(rows),

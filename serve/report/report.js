@@ -74,7 +74,7 @@ const page = {
     for (const [name, share] of [["CPU", node.used.cpu], ["memory", node.used.mem]]) {
       const level = make("i");
       level.style.width = `${Math.min(100, share * 100)}%`;
-      meter.append(name, make("span", {}, level), percent(share));
+      meter.append(make("span", { textContent: name }), make("div", {}, level), make("span", { textContent: percent(share) }));
     }
     const parts = [
       make("strong", { textContent: node.name }),

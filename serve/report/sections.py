@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from domain.node import Node
 from domain.plan import Plan, PlannedNode
@@ -14,6 +15,7 @@ from serve.report.waterfall import Term
 BARS_SHOWN = 14
 """Bars of a list; the rest becomes one bar."""
 
+_WHOLE_DOLLARS_FROM_USD = 100
 _REST = "all others"
 AnyNode = Node | PlannedNode
 
@@ -33,11 +35,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A row of the waterfall. ``start`` and ``width`` are shares of the track; ``kind`` total, less or more."""
+    """A row of the waterfall. ``start`` and ``width`` are shares of the track; ``kind`` total, less or more.
+
+    ``text`` is the amount per month, rounded so that the amounts shown add up as well.
+    """
 
     name: str
     meaning: str
-    usd_per_h: float
+    text: str
     kind: str
     start: float
     width: float
@@ -101,33 +106,31 @@ def bars(before: Sequence[Node], after: Sequence[PlannedNode], *, key: Callable[
 
 
 def waterfall_rows(plan: Plan, terms: Sequence[Term]) -> tuple[Step, ...]:
-    """Rows from now to planned, each beginning where the one before it ended."""
-    level = plan.cost_usd_per_h
-    levels = [level, plan.planned_cost_usd_per_h]
-    for term in terms:
-        level += term.usd_per_h
-        levels.append(level)
-    longest = max(levels) or 1.0
-    rows = [_total("Now", "The nodes that run today.", plan.cost_usd_per_h, longest=longest)]
-    level = plan.cost_usd_per_h
-    for term in terms:
-        left = min(level, level + term.usd_per_h)
+    """Rows from now to planned, each beginning where the one before it ended; none when nothing runs now."""
+    if plan.cost_usd_per_h <= 0:
+        return ()
+    levels = list(accumulate((term.usd_per_h for term in terms), initial=plan.cost_usd_per_h))
+    longest = max(levels)
+    digits = 0 if monthly(longest) >= _WHOLE_DOLLARS_FROM_USD else 2
+    rows = [_total("Now", "The nodes that run today.", levels[0], longest=longest, digits=digits)]
+    for term, (before, after) in zip(terms, pairwise(levels), strict=True):
+        change = round(monthly(after), digits) - round(monthly(before), digits)
         step = Step(
             name=term.name,
             meaning=term.meaning,
-            usd_per_h=term.usd_per_h,
+            text=words.usd(change, digits=digits),
             kind="less" if term.usd_per_h < 0 else "more",
-            start=max(0.0, left / longest),
+            start=max(0.0, min(before, after) / longest),
             width=abs(term.usd_per_h) / longest,
         )
         rows.append(step)
-        level += term.usd_per_h
-    rows.append(_total("Planned", "The nodes of this plan.", plan.planned_cost_usd_per_h, longest=longest))
+    rows.append(_total("Planned", "The nodes of this plan.", levels[-1], longest=longest, digits=digits))
     return tuple(rows)
 
 
-def _total(name: str, meaning: str, usd_per_h: float, *, longest: float) -> Step:
-    return Step(name=name, meaning=meaning, usd_per_h=usd_per_h, kind="total", start=0.0, width=usd_per_h / longest)
+def _total(name: str, meaning: str, usd_per_h: float, *, longest: float, digits: int) -> Step:
+    text = words.usd(monthly(usd_per_h), digits=digits)
+    return Step(name=name, meaning=meaning, text=text, kind="total", start=0.0, width=usd_per_h / longest)
 
 
 def _costs(nodes: Iterable[AnyNode], *, key: Callable[[AnyNode], str]) -> defaultdict[str, float]:

@@ -1,0 +1,16 @@
+"""Writes the JSON Schema of plans: ``python -m serve.schemas.export docs/plan.schema.json``."""
+
+import json
+import sys
+from pathlib import Path
+
+from serve.schemas.plan import plan_schema
+
+
+def schema_text() -> str:
+    """The schema as it is committed."""
+    return json.dumps(plan_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(schema_text(), encoding="utf-8")
