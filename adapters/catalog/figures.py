@@ -1,11 +1,11 @@
 """Figures of a region by instance type, and how they pack into records per family without loss."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.catalog.book import Book, PackedRegion
-from adapters.catalog.records import AsOf, FamilyFigures, RegionRecord, TypeSpec, ZoneRecord
+from adapters.catalog.records import MIN_NANO_USD_PER_VCPU, AsOf, FamilyFigures, RegionRecord, TypeSpec, ZoneRecord
 from domain.market import Zone
 
 NANO_PER_MICRO = 1000
@@ -104,8 +104,9 @@ def _pack_family(figures: RegionFigures, family: str, members: Sequence[TypeSpec
 
 def _unit_price(prices: Mapping[str, int], vcpus: Mapping[str, int]) -> int | None:
     """The price per vCPU, in nano-USD, that gives the most sizes of a family exactly."""
-    candidates = Counter(round(price * NANO_PER_MICRO / vcpus[size]) for size, price in prices.items())
-    hits = {unit: sum(_product(unit, vcpus[size]) == p for size, p in prices.items()) for unit in candidates}
+    candidates = {round(price * NANO_PER_MICRO / vcpus[size]) for size, price in prices.items()}
+    sound = [unit for unit in candidates if unit >= MIN_NANO_USD_PER_VCPU]
+    hits = {unit: sum(_product(unit, vcpus[size]) == p for size, p in prices.items()) for unit in sound}
     return max(hits, key=lambda unit: (hits[unit], -unit), default=None)
 
 

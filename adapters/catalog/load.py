@@ -93,7 +93,13 @@ def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None =
     if not offerings:
         raise InputError(book.name, region, "has no price for any type in these zones; refresh it")
     notes = (*_notes_on_figures(figures, types, offerings), *_notes_on_zones(figures, zones))
-    return Catalog(region=region, as_of=_as_of(figures), types=types, offerings=offerings, notes=notes)
+    return Catalog(
+        region=region,
+        as_of=_as_of(figures, default=book.header.specs_as_of),
+        types=types,
+        offerings=offerings,
+        notes=notes,
+    )
 
 
 def _book(path: Path | None) -> Book:
@@ -168,11 +174,11 @@ def _spot_price(figures: RegionFigures, name: str, zone_id: str | None) -> SpotP
     return None
 
 
-def _as_of(figures: RegionFigures) -> date:
+def _as_of(figures: RegionFigures, *, default: date) -> date:
     """The oldest date of what prices are made of: a catalogue is as old as its oldest part."""
     dates = figures.as_of
     parts = (dates.on_demand, dates.spot or dates.advisor, dates.offerings)
-    return min((day for day in parts if day), default=date.min)
+    return min((day for day in parts if day), default=default)
 
 
 def _notes_on_figures(

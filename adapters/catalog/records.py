@@ -10,8 +10,15 @@ from domain.market import Arch
 FORMAT = 1
 """Version of the format. A reader refuses any other."""
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(gt=0)]
+MAX_FIGURE = 10**15
+"""Far above any figure of AWS, and still exact as a float: a larger one is a mistake."""
+MIN_NANO_USD_PER_VCPU = 1000
+"""One micro-USD: below it a price could round to nothing."""
+
+Count = Annotated[int, Field(ge=0, le=MAX_FIGURE)]
+Positive = Annotated[int, Field(gt=0, le=MAX_FIGURE)]
+UnitPrice = Annotated[int, Field(ge=MIN_NANO_USD_PER_VCPU, le=MAX_FIGURE)]
+Name = Annotated[str, Field(min_length=1)]
 Bucket = Annotated[int, Field(ge=0, le=4)]
 SavingPercent = Annotated[int, Field(ge=-1000, lt=100)]
 """The advisor's feed holds a few negative savings (Spot above a newly cut on-demand price); never 100 or more."""
@@ -76,8 +83,8 @@ class AsOf(Record):
 class ZoneRecord(Record):
     """An availability zone: its id, and the name it has in the account that asked (or is assumed to have)."""
 
-    id: str
-    name: str
+    id: Name
+    name: Name
 
 
 class RegionRecord(Record):
@@ -87,10 +94,16 @@ class RegionRecord(Record):
     """
 
     kind: Literal["region"] = "region"
-    region: str
+    region: Name
     zones: tuple[ZoneRecord, ...]
     names_assumed: bool = False
     as_of: AsOf
+
+    @model_validator(mode="after")
+    def _zones_differ(self) -> "RegionRecord":
+        if len({zone.id for zone in self.zones}) < len(self.zones):
+            raise ValueError("a zone id appears twice")
+        return self
 
 
 class FamilyFigures(Record):
@@ -106,7 +119,7 @@ class FamilyFigures(Record):
     family: str
     sizes: Annotated[tuple[str, ...], Field(min_length=1)]
     zones: tuple[Positive, ...]
-    nano_usd_per_vcpu: Positive | None = None
+    nano_usd_per_vcpu: UnitPrice | None = None
     micro_usd: dict[str, Positive] = {}
     unpriced: tuple[str, ...] = ()
     saving_percent: tuple[SavingPercent | None, ...] = ()

@@ -1,12 +1,16 @@
+import contextlib
 import gzip
 import json
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.catalog import load_catalog
 from adapters.catalog.book import dump_book, parse_book, read_book, write_book
 from adapters.catalog.figures import Advice, RegionFigures, unpack_region
 from adapters.catalog.records import FORMAT
@@ -31,9 +35,14 @@ def figures(draw: st.DrawFn) -> RegionFigures:
     )
 
 
+@cache
+def good_lines() -> tuple[str, ...]:
+    return tuple(gzip.decompress(dump_book(make_book())).decode().splitlines())
+
+
 def lines_of(*changes: tuple[int, dict]) -> bytes:
     """The lines of a good catalogue, with fields of some (numbered from 1) changed; ``None`` takes a field out."""
-    lines = [json.loads(line) for line in gzip.decompress(dump_book(make_book())).decode().splitlines()]
+    lines = [json.loads(line) for line in good_lines()]
     for number, fields in changes:
         changed = lines[number - 1] | fields
         lines[number - 1] = {key: value for key, value in changed.items() if value is not None}
@@ -41,7 +50,7 @@ def lines_of(*changes: tuple[int, dict]) -> bytes:
 
 
 def first_line_of(kind: str, **fields: object) -> int:
-    lines = [json.loads(line) for line in lines_of().decode().splitlines()]
+    lines = [json.loads(line) for line in good_lines()]
     return next(n for n, line in enumerate(lines, 1) if line["kind"] == kind and line.items() >= fields.items())
 
 
@@ -148,6 +157,9 @@ def test_a_second_header_is_refused() -> None:
         ("figures", "zones", [4], "zones.0: names more than the 2 zones"),
         ("figures", "spot_micro_usd", [[1, 2, 3]], "spot_micro_usd.0: has 3 prices for 2 zones"),
         ("figures", "nano_usd_per_vcpu", None, "nano_usd_per_vcpu: is missing"),
+        ("figures", "nano_usd_per_vcpu", 999, "nano_usd_per_vcpu: Input should be greater than or equal to 1000"),
+        ("figures", "micro_usd", {"large": 10**400}, "micro_usd.large: Input should be less than or equal to"),
+        ("region", "zones", [{"id": "a", "name": "a"}, {"id": "a", "name": "b"}], "a zone id appears twice"),
         ("figures", "region", "mars-1", "region: mars-1 has no region line before this"),
     ],
 )
@@ -156,6 +168,24 @@ def test_a_malformed_field_is_named_with_its_line(kind: str, field: str, value: 
     message = refusal(lines_of((number, {field: value})))
     assert f"line {number}" in message
     assert told in message
+
+
+FIGURES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.lists(st.integers(0, 9), max_size=3)
+)
+
+
+@given(st.data())
+def test_a_file_with_a_wrong_figure_loads_or_is_refused_and_nothing_else(
+    tmp_path_factory: Any, data: st.DataObject
+) -> None:
+    lines = [json.loads(line) for line in good_lines()]
+    number = data.draw(st.integers(1, len(lines)))
+    field = data.draw(st.sampled_from(sorted(lines[number - 1])))
+    path = tmp_path_factory.getbasetemp() / "wrong.jsonl"
+    path.write_bytes(lines_of((number, {field: data.draw(FIGURES)})))
+    with contextlib.suppress(InputError):
+        load_catalog(REGION, path=path)
 
 
 def test_a_line_given_twice_is_refused() -> None:
