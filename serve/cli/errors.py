@@ -1,6 +1,5 @@
 """What a command ends with: an exit code and, when it failed, one message that says what to do."""
 
-import sys
 import traceback
 from collections.abc import Callable
 
@@ -50,10 +49,10 @@ def _usage(error: click.ClickException) -> int:
 
 def _bug(error: Exception, *, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     return _fail(f"error: {type(error).__name__}: {error}\nhint: {_BUG_HINT}", code=BUG)
 
 
 def _fail(message: str, *, code: int) -> int:
-    print(message, file=sys.stderr)  # noqa: T201  # stderr is where a command tells why it failed
+    click.echo(message, err=True)
     return code

@@ -43,3 +43,7 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Run ``spotopt`` with the arguments of the process."""
     sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

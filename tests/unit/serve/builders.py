@@ -18,7 +18,7 @@ from domain.plan import (
     Risk,
     Unschedulable,
 )
-from domain.resources import Resources, total
+from domain.resources import Resources
 from domain.snapshot import Snapshot
 from domain.units import GIB
 from domain.workload import Owner, Pod
@@ -231,19 +231,18 @@ def make_trace(planned: float) -> list[Progress]:
 
 def _pack(pods: list[Pod]) -> list[PlannedNode]:
     fleet: list[PlannedNode] = []
-    open_nodes: list[tuple[list[Pod], str, Zone]] = []
+    used: list[Resources] = []
     for number, pod in enumerate(sorted(pods, key=lambda p: -p.requests.cpu_mcpu)):
-        for inside, kind, _ in open_nodes[-4:]:
-            room = CATALOG.types[kind].allocatable
-            if not (total(p.requests for p in inside) + pod.requests).short_of(room):
-                inside.append(pod)
+        for place in range(max(0, len(fleet) - 4), len(fleet)):
+            if not (used[place] + pod.requests).short_of(fleet[place].allocatable):
                 break
         else:
+            place = len(fleet)
             kind = ("m6a.4xlarge", "m7i.2xlarge", "r6i.2xlarge")[number % 3]
-            open_nodes.append(([pod], kind, ZONES[len(open_nodes) % 3]))
-    for number, (inside, kind, zone) in enumerate(open_nodes, start=1):
-        keys = tuple(pod.key for pod in inside)
-        fleet.append(make_planned(f"new-{number}", instance_type=kind, zone=zone, pods=keys))
+            fleet.append(make_planned(f"new-{place + 1}", instance_type=kind, zone=ZONES[place % 3]))
+            used.append(Resources())
+        used[place] += pod.requests
+        fleet[place] = replace(fleet[place], pods=(*fleet[place].pods, pod.key))
     return fleet
 
 
