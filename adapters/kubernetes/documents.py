@@ -10,6 +10,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO, cast
 
@@ -56,18 +57,31 @@ def read_documents(sources: Sequence[str | Path], *, stdin: BinaryIO | None = No
 
 def _read_one(source: str | Path, name: str, *, stdin: BinaryIO | None) -> list[KubeObject]:
     if str(source) == STDIN:
-        return list(_documents(_Text(_as_text(stdin or sys.stdin.buffer), name)))
+        return _read_stream(stdin or sys.stdin.buffer, name)
     with Path(source).open("rb") as file:
-        return list(_documents(_Text(_as_text(file), name)))
+        return _read_stream(file, name)
 
 
-def _as_text(raw: BinaryIO) -> TextIO:
-    """Unzip and decode. PowerShell writes UTF-16 when the output of a command is sent to a file."""
+def _read_stream(raw: BinaryIO, name: str) -> list[KubeObject]:
+    with _decoded(raw) as stream:
+        return list(_documents(_Text(stream, name)))
+
+
+@contextmanager
+def _decoded(raw: BinaryIO) -> Iterator[TextIO]:
+    """Unzip and decode, and leave ``raw`` open. PowerShell writes UTF-16 when output is sent to a file."""
     plain = io.BufferedReader(cast(io.RawIOBase, raw))
-    if plain.peek(2)[:2] == b"\x1f\x8b":
-        plain = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=plain)))
-    utf16 = plain.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return io.TextIOWrapper(plain, encoding="utf-16" if utf16 else "utf-8-sig", newline="")
+    zipped = plain.peek(2)[:2] == b"\x1f\x8b"
+    unzipped = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=plain))) if zipped else plain
+    try:
+        utf16 = unzipped.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = io.TextIOWrapper(unzipped, encoding="utf-16" if utf16 else "utf-8-sig", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()
+    finally:
+        plain.detach()
 
 
 class _Text:
@@ -113,7 +127,8 @@ class _Text:
                 if self._more():
                     continue
                 self._at = min(err.pos, len(self._window))
-                self.fail(err.msg if self._at < len(self._window) else "ends too early")
+                cut_short = self._at == len(self._window) or err.msg.startswith("Unterminated")
+                self.fail("ends too early" if cut_short else err.msg)
             except (ValueError, RecursionError) as err:
                 self.fail("is nested too deeply" if isinstance(err, RecursionError) else str(err))
             # A number at the end of the window may go on in the next one.
@@ -134,13 +149,15 @@ class _Text:
         if self._ended:
             return False
         chunk = self._stream.read(max(_WINDOW_CHARS, len(self._window) - self._at))
-        self._ended = not chunk
+        if not chunk:
+            self._ended = True
+            return False
         gone = self._window[: self._at]
         self._lines_before += gone.count("\n")
         tail = len(gone) - gone.rfind("\n") - 1
         self._columns_before = tail if "\n" in gone else self._columns_before + tail
         self._window, self._at = self._window[self._at :] + chunk, 0
-        return bool(chunk)
+        return True
 
     @staticmethod
     def _refuse_constant(word: str) -> NoReturn:

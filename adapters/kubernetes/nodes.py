@@ -21,7 +21,10 @@ _NOT_MACHINES = {"eks.amazonaws.com/compute-type": "fargate", "type": "virtual-k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodesRead:
-    """Nodes, the templates learnt from them, and the names of nodes that are left out."""
+    """Nodes, the templates learnt from them, and the names of nodes that are left out.
+
+    Nodes of the control plane and Windows nodes name a template that is not among ``templates``.
+    """
 
     nodes: tuple[Node, ...]
     templates: tuple[NodeTemplate, ...]
@@ -46,18 +49,31 @@ def read_nodes(objects: Sequence[Field], *, zones: Sequence[Zone], notes: Notes)
         notes.add("nodes that are no machines (Fargate, virtual kubelet) are left out with their pods", name)
     machines = [node for node in objects if _name(node) not in left_out]
     all_labels = [labels_of(node) for node in machines]
-    grouped = group_nodes([(labels, _taints(node)) for node, labels in zip(machines, all_labels, strict=True)])
+    templates, names = _templates(machines)
     places = Places(zones, all_labels, notes)
-    nodes = tuple(
-        _node(node, template=template, places=places, notes=notes)
-        for node, template in zip(machines, grouped.names, strict=True)
-    )
-    return NodesRead(nodes=nodes, templates=grouped.templates, left_out=left_out)
+    nodes = tuple(_node(node, template=names[_name(node)], places=places, notes=notes) for node in machines)
+    return NodesRead(nodes=nodes, templates=templates, left_out=left_out)
 
 
 def labels_of(node: Field) -> dict[str, str]:
     """A node's labels."""
     return node["metadata"]["labels"].text_map()
+
+
+def _templates(machines: Sequence[Field]) -> tuple[tuple[NodeTemplate, ...], dict[str, str]]:
+    """Templates, and the name of the template of each node. What is not planned is no model for new nodes."""
+    names = {_name(node): _unplanned(labels_of(node)) for node in machines}
+    planned = [node for node in machines if not names[_name(node)]]
+    grouped = group_nodes([(labels_of(node), _taints(node)) for node in planned])
+    names |= {_name(node): template for node, template in zip(planned, grouped.names, strict=True)}
+    return grouped.templates, names
+
+
+def _unplanned(labels: Mapping[str, str]) -> str:
+    """What a node is when planning leaves it alone, empty when it is an ordinary one."""
+    if any(key in labels for key in _CONTROL_PLANE):
+        return "the control plane"
+    return "Windows" if labels.get(keys.OS) == "windows" else ""
 
 
 def _node(node: Field, *, template: str, places: Places, notes: Notes) -> Node:
@@ -124,6 +140,5 @@ def _do_not_disrupt(node: Field, labels: Mapping[str, str], *, leaving: bool) ->
     for key in (keys.DO_NOT_DISRUPT, keys.SCALE_DOWN_DISABLED):
         if annotations.get(key) == "true":
             return f"annotation {key}=true"
-    if any(key in labels for key in _CONTROL_PLANE):
-        return "it runs the control plane"
-    return "it runs Windows" if labels.get(keys.OS) == "windows" else ""
+    unplanned = _unplanned(labels)
+    return f"it runs {unplanned}" if unplanned else ""

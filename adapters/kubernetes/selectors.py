@@ -61,11 +61,14 @@ def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 
 def _node_term(term: Field) -> NodeTerm:
     labels = tuple(_requirement(entry, _NODE_OPERATORS) for entry in term["matchExpressions"].each())
-    names = tuple(_requirement(entry, _NAME_OPERATORS) for entry in term["matchFields"].each())
-    for index, requirement in enumerate(names):
-        if requirement.key != "metadata.name":
-            raise term["matchFields"].error(f"[{index}].key must be metadata.name, not {shown(requirement.key)}")
+    names = tuple(_name_requirement(entry) for entry in term["matchFields"].each())
     return NodeTerm(labels=labels, names=names)
+
+
+def _name_requirement(field: Field) -> Requirement:
+    if field["key"].required_text() != "metadata.name":
+        raise field["key"].error(f"must be metadata.name, the only field of a node, not {shown(field['key'].value)}")
+    return _requirement(field, _NAME_OPERATORS)
 
 
 def _requirement(field: Field, allowed: frozenset[Operator]) -> Requirement:

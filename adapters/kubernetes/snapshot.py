@@ -71,17 +71,18 @@ def snapshot_from_objects(
     inventory = Inventory(objects, notes=notes)
     _refuse_missing_kinds(inventory, from_scratch=from_scratch)
     all_labels = [labels_of(node) for node in inventory.of("Node")]
-    found_region = region_of(region, all_labels, zones=zones, notes=notes)
     read = read_nodes(inventory.of("Node"), zones=zones, notes=notes)
+    known_zones = (*zones, *(node.zone for node in read.nodes))
+    found_region = region_of(region, all_labels, zones=known_zones, notes=notes)
     reader = _reader(inventory, read, notes=notes)
-    pods = _pods(inventory.of("Pod"), reader, read=read, from_scratch=from_scratch)
+    pods, strays = _pods(inventory.of("Pod"), reader, read=read, from_scratch=from_scratch)
     return Snapshot(
         region=found_region,
         zones=_launch_zones(zones, read),
         nodes=read.nodes,
         pods=pods,
         budgets=read_budgets(inventory, pods, owners=reader.owners, notes=notes),
-        daemonsets=read_daemonsets(inventory.of("DaemonSet"), pods, reader=reader, notes=notes),
+        daemonsets=read_daemonsets(inventory.of("DaemonSet"), (*pods, *strays), reader=reader, notes=notes),
         templates=read.templates or (DEFAULT_TEMPLATE,),
         observed_at=observed_at,
         notes=notes.lines(),
@@ -114,22 +115,26 @@ def _reader(inventory: Inventory, read: NodesRead, *, notes: Notes) -> PodReader
     )
 
 
-def _pods(objects: Iterable[Field], reader: PodReader, *, read: NodesRead, from_scratch: bool) -> tuple[Pod, ...]:
+def _pods(
+    objects: Iterable[Field], reader: PodReader, *, read: NodesRead, from_scratch: bool
+) -> tuple[tuple[Pod, ...], tuple[Pod, ...]]:
+    """Pods to plan, and pods that are left out because their node is not in the input."""
     known = {node.name for node in read.nodes}
-    pods: list[Pod] = []
+    planned: list[Pod] = []
+    strays: list[Pod] = []
     for field in objects:
         node_name = field["spec"]["nodeName"].text()
-        reason = _left_out(field, node_name, read=read)
-        if reason:
+        if reason := _left_out(field, node_name, read=read):
             reader.notes.add(reason, name_of(field))
             continue
         pod = reader.pod(field, node_name=node_name if node_name in known else "")
         _note_oddities(field, reader.notes)
-        if node_name and node_name not in known and not (from_scratch and not pod.is_daemon and not pod.is_mirror):
+        if pod.node_name == node_name or (from_scratch and not pod.is_daemon and not pod.is_mirror):
+            planned.append(pod)
+        else:
             reader.notes.add("pods on nodes that are not in the input are left out", pod.key)
-            continue
-        pods.append(pod)
-    return tuple(pods)
+            strays.append(pod)
+    return tuple(planned), tuple(strays)
 
 
 def _left_out(pod: Field, node_name: str, *, read: NodesRead) -> str:
