@@ -9,7 +9,7 @@ of what is asked for, allocated and in force counts.
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from adapters.kubernetes.fields import Field
+from adapters.kubernetes.fields import LARGEST, Field
 from domain.quantity import parse_mcpu, parse_units
 from domain.resources import CPU, EPHEMERAL, MEMORY, PODS, Resources
 
@@ -35,7 +35,7 @@ def pod_requests(pod: Field) -> Resources:
     spec = pod["spec"]
     result = _with_pod_level(_largest_view(pod), spec["resources"])
     _add(result, _resource_list(spec["overhead"]))
-    return _resources(result, pods=1)
+    return _resources(result, spec["containers"], pods=1)
 
 
 def node_allocatable(node: Field) -> Resources:
@@ -49,7 +49,7 @@ def node_allocatable(node: Field) -> Resources:
         if name not in amounts:
             raise field[name].error("is missing")
     kept = {name: amount for name, amount in amounts.items() if not name.startswith(_VOLUME_SLOTS)}
-    return _resources(kept, pods=amounts[PODS])
+    return _resources(kept, field, pods=amounts[PODS])
 
 
 def _largest_view(pod: Field) -> Amounts:
@@ -156,7 +156,10 @@ def _larger(one: Amounts, other: Amounts) -> Amounts:
     return one | {name: max(amount, one.get(name, 0)) for name, amount in other.items()}
 
 
-def _resources(amounts: Amounts, *, pods: int) -> Resources:
+def _resources(amounts: Amounts, field: Field, *, pods: int) -> Resources:
+    for name, amount in amounts.items():
+        if amount > LARGEST:
+            raise field.error(f"asks for more {name} than Kubernetes can count")
     core: Iterable[str] = (CPU, MEMORY, PODS, EPHEMERAL)
     return Resources(
         cpu_mcpu=amounts.get(CPU, 0),

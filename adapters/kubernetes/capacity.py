@@ -23,13 +23,13 @@ SPOT_FLAGS = ("cloud.google.com/gke-spot", "cloud.google.com/gke-preemptible")
 
 _GKE_NODE_POOL = "cloud.google.com/gke-nodepool"
 _SPOT_WORDS = frozenset({"spot", "ec2spot", "preemptible"})
-_ON_DEMAND_WORDS = frozenset({"on-demand", "ondemand", "od", "normal", "standard", "reserved", "capacity-block"})
+_RESERVED_WORDS = frozenset({"reserved", "capacity-block"})
+_ON_DEMAND_WORDS = frozenset({"on-demand", "ondemand", "od", "normal", "standard"}) | _RESERVED_WORDS
 
 
 def capacity_type(labels: Mapping[str, str]) -> CapacityType | None:
     """The capacity type that a node's labels tell, ``None`` when they tell none."""
-    for key in LIFECYCLE_LABELS:
-        word = labels.get(key, "").lower().replace("_", "-")
+    for word in _words(labels):
         if word in _SPOT_WORDS:
             return CapacityType.SPOT
         if word in _ON_DEMAND_WORDS:
@@ -37,3 +37,12 @@ def capacity_type(labels: Mapping[str, str]) -> CapacityType | None:
     if any(labels.get(key) == "true" for key in SPOT_FLAGS):
         return CapacityType.SPOT
     return CapacityType.ON_DEMAND if _GKE_NODE_POOL in labels else None
+
+
+def is_reserved(labels: Mapping[str, str]) -> bool:
+    """Whether a node runs on capacity that was paid for in advance."""
+    return any(word in _RESERVED_WORDS for word in _words(labels))
+
+
+def _words(labels: Mapping[str, str]) -> list[str]:
+    return [labels[key].lower().replace("_", "-") for key in LIFECYCLE_LABELS if key in labels]

@@ -12,6 +12,9 @@ from domain.errors import InputError
 KubeObject = dict[str, Any]
 """A Kubernetes object as JSON gives it."""
 
+LARGEST = (1 << 63) - 1
+"""The largest whole number of Kubernetes, and of whatever computes with what is read here."""
+
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -74,6 +77,8 @@ class Field:
         if not isinstance(self.value, dict):
             raise self.error("must be an object")
         for key, value in self.value.items():
+            if not _is_text(key):
+                raise self.error(f"has a key that is no text: {shown(key)}")
             yield key, Field(value, key, self)
 
     def text(self, default: str = "") -> str:
@@ -82,6 +87,8 @@ class Field:
             return default
         if not isinstance(self.value, str):
             raise self.error(f"must be a string, not {shown(self.value)}")
+        if not _is_text(self.value):
+            raise self.error(f"is no text: {shown(self.value)}")
         return self.value
 
     def required_text(self) -> str:
@@ -99,6 +106,8 @@ class Field:
             raise self.error(f"must be a whole number, not {shown(self.value)}")
         if least is not None and self.value < least:
             raise self.error(f"must be at least {least}, not {shown(self.value)}")
+        if abs(self.value) > LARGEST:
+            raise self.error(f"must be at most {LARGEST}, not {shown(self.value)}")
         return self.value
 
     def flag(self) -> bool:
@@ -133,7 +142,19 @@ def root(obj: KubeObject, kind: str) -> Field:
     if isinstance(metadata, dict):
         name, namespace = str(metadata.get("name") or ""), str(metadata.get("namespace") or "")
     place = f"{namespace}/{name}" if namespace else name
-    return Field(obj, f"{kind} {place or 'without a name'}")
+    printable = place.encode("utf-8", "backslashreplace").decode()
+    return Field(obj, f"{kind} {printable or 'without a name'}")
+
+
+def _is_text(text: str) -> bool:
+    """JSON can write half a surrogate pair, which is no text and cannot be printed."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(value: object) -> str:

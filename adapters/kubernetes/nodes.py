@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.kubernetes.amounts import node_allocatable
-from adapters.kubernetes.capacity import capacity_type
+from adapters.kubernetes.capacity import capacity_type, is_reserved
 from adapters.kubernetes.fields import Field
 from adapters.kubernetes.notes import Notes
 from adapters.kubernetes.places import Places
@@ -118,6 +118,8 @@ def _capacity_type(labels: Mapping[str, str], name: str, *, notes: Notes) -> Cap
     found = capacity_type(labels)
     if found is None:
         notes.add("nodes that do not tell whether they are Spot are taken for on-demand", name)
+    if is_reserved(labels):
+        notes.add("nodes on reserved capacity are taken for on-demand", name)
     return found or CapacityType.ON_DEMAND
 
 

@@ -29,6 +29,7 @@ _OF_ONE_NODE = frozenset(
         "eks.amazonaws.com/compute-type",
         "karpenter.sh/initialized",
         "karpenter.sh/registered",
+        "k8s.io/cloud-provider-aws",
         "node.kubernetes.io/instance-id",
         *LIFECYCLE_LABELS,
         *SPOT_FLAGS,

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_documents([tmp_path / "missing.json"])
     with pytest.raises(InputError, match="cannot be read"):
         read_documents([tmp_path])
+
+
+def test_a_long_list_is_never_held_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_WINDOW_CHARS", 64 << 10)
+    ballast = make_pod("p") | {"metadata": {"name": "p", "managedFields": ["x" * 20_000]}}
+    text = as_list(*[ballast] * 600)
+    tracemalloc.start()
+    try:
+        assert len(read_documents(["-"], stdin=io.BytesIO(text))) == 600
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(text) > 12_000_000
+    # BytesIO shares the text; what comes on top is the window and the objects that are kept.
+    assert peak < len(text) / 4, f"{peak} bytes for a text of {len(text)}"
 
 
 def test_what_planning_never_reads_is_dropped_and_the_rest_is_kept() -> None:

@@ -1,8 +1,10 @@
 """Whatever happens to a dump, the reader answers with a snapshot or an `InputError`."""
 
 import copy
+import io
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.kubernetes.documents import read_documents
 from adapters.kubernetes.prune import prune
 from adapters.kubernetes.snapshot import snapshot_from_objects
 from domain.errors import InputError
@@ -65,13 +68,26 @@ def test_a_mutated_dump_gives_a_snapshot_or_an_input_error(name: str, data: st.D
     assert whole == short, "what is dropped on reading must not matter"
 
 
+TEXT = json.dumps({"kind": "List", "items": DUMPS["gke"][:3]}).encode()
+
+
+@given(data=st.data())
+def test_a_damaged_text_gives_objects_or_an_input_error(data: st.DataObject) -> None:
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(TEXT))] * 2)))
+    damage = data.draw(st.binary(max_size=6) | st.sampled_from([b"{", b"}", b"]", b'"', b",", b"null", b"\\ud800"]))
+    text = TEXT[:start] + damage + TEXT[end:]
+    with suppress(InputError):
+        objects = read_documents(["-"], stdin=io.BytesIO(text))
+        read(objects)
+
+
 @pytest.mark.parametrize("name", sorted(DUMPS))
 def test_every_field_may_be_missing_or_of_another_type(name: str) -> None:
     refused = 0
     values: tuple[object, ...] = (None, 7, [], {"x": [[]]})
     for index, obj in enumerate(DUMPS[name]):
         for number, _ in enumerate(places(obj)):
-            for value in values:
+            for value in (values[number % 4], values[(number + 1) % 4]):
                 mutant = copy.deepcopy(obj)
                 container, key = list(places(mutant))[number]
                 container[key] = value

@@ -65,6 +65,12 @@ def test_a_node_that_does_not_tell_is_on_demand_with_a_note() -> None:
     assert "nodes that do not tell whether they are Spot are taken for on-demand: node-1" in snapshot.notes
 
 
+def test_reserved_capacity_is_noted() -> None:
+    assert "nodes on reserved capacity" in notes_of(
+        cluster(make_node(labels={"karpenter.sh/capacity-type": "reserved"}))
+    )
+
+
 def test_a_zone_is_known_by_name_and_id() -> None:
     snapshot = cluster(make_node())
     assert snapshot.nodes[0].zone == Zone(id="use1-az6", name="us-east-1a")
@@ -175,6 +181,7 @@ def test_a_template_carries_nothing_that_belongs_to_one_node() -> None:
         "eks.amazonaws.com/capacityType": "SPOT",
         "node-lifecycle": "spot",
         "alpha.eksctl.io/instance-id": "i-1",
+        "k8s.io/cloud-provider-aws": "5553ae84",
     }
     (template,) = templates(make_node(labels=own))
     assert template == NodeTemplate(name="default")
