@@ -1,8 +1,7 @@
 """What the report's scripts draw from: columns of small values, because ten thousand pods must stay a small file."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from domain.market import Catalog
@@ -10,7 +9,8 @@ from domain.node import Node
 from domain.plan import Action, Plan, PlannedNode
 from domain.resources import Resources
 from domain.snapshot import Snapshot
-from domain.units import MIB
+from domain.units import MCPU_PER_CPU, MIB
+from serve.report.waterfall import units
 from serve.words import bought
 
 Json = dict[str, Any]
@@ -31,9 +31,9 @@ def report_data(plan: Plan, *, snapshot: Snapshot, catalog: Catalog) -> Json:
     texts = _Texts()
     names = _pod_order(plan, snapshot)
     index = {key: number for number, key in enumerate(names)}
-    namespaces = {name: number for number, name in enumerate(_namespaces(names))}
     requests = {pod.key: pod.requests for pod in snapshot.pods}
     amounts = [requests.get(key, Resources()) for key in names]
+    namespaces = {name: number for number, name in enumerate(_namespaces(names, amounts))}
     before, after = _before(plan, snapshot, catalog=catalog, texts=texts), _after(plan, catalog=catalog)
     where_before = {pod.key: pod.node_name for pod in snapshot.pods}
     where_after = {key: node.name for node in plan.nodes for key in node.pods}
@@ -67,9 +67,12 @@ def _pod_order(plan: Plan, snapshot: Snapshot) -> list[str]:
     return list(keys)
 
 
-def _namespaces(keys: Iterable[str]) -> list[str]:
-    """Most pods first: the first ones get a colour of their own."""
-    return [name for name, _ in Counter(key.partition("/")[0] for key in keys).most_common()]
+def _namespaces(keys: Sequence[str], amounts: Sequence[Resources]) -> list[str]:
+    """The largest first: the first ones get a colour of their own."""
+    sizes: defaultdict[str, float] = defaultdict(float)
+    for key, amount in zip(keys, amounts, strict=True):
+        sizes[key.partition("/")[0]] += units(amount.cpu_mcpu / MCPU_PER_CPU, memory_bytes=amount.memory_bytes)
+    return sorted(sizes, key=lambda name: (-sizes[name], name))
 
 
 def _before(plan: Plan, snapshot: Snapshot, *, catalog: Catalog, texts: _Texts) -> list[Json]:
@@ -118,12 +121,12 @@ def _places(keys: Sequence[str], where: dict[str, str], nodes: Sequence[Json]) -
 
 def _actions(plan: Plan, *, texts: _Texts, pods: dict[str, int]) -> list[list[Any]]:
     """Rows of step, kind, node, reason and details; evictions of one node in one step for one reason make one row."""
+    together: dict[Any, list[Action]] = {}
+    for action in plan.actions:
+        alike = (action.reason.text, action.binding, action.alternatives) if action.pod else action.id
+        together.setdefault((action.step, action.kind, action.node, alike), []).append(action)
     rows = []
-    together = groupby(
-        plan.actions, key=lambda a: (a.step, a.kind, a.node, a.reason.text if a.pod else a.id, a.binding)
-    )
-    for _, group in together:
-        first, *others = list(group)
+    for first, *others in together.values():
         row = [first.step, str(first.kind), first.node, texts.number(first.reason.text)]
         details = _details(first, texts=texts)
         if first.pod:

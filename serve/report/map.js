@@ -173,10 +173,12 @@ class NodeMap {
     pen.font = `600 11px ${ink.font}`;
     pen.textBaseline = "middle";
     const badge = spot ? "Spot" : "OD", zone = this.page.by === "zone" ? "" : ` ${node.zone.slice(-2)}`;
-    const right = pen.measureText(badge + zone).width + 6;
-    pen.fillText(badge + zone, x + size - right, y + HEADER / 2 + 0.5);
+    const brief = node.type.replace(/xlarge$/, "xl");
+    const room = size - 22, wide = (text) => pen.measureText(text).width;
+    const [name, tag] = [[node.type, badge + zone], [brief, badge + zone], [brief, badge], [brief, ""]].find(([a, b]) => wide(a + b) <= room) || [shorten(pen, brief, room), ""];
+    pen.fillText(tag, x + size - wide(tag) - 6, y + HEADER / 2 + 0.5);
     pen.fillStyle = ink.ink;
-    pen.fillText(shorten(pen, node.type, size - right - 14), x + 8, y + HEADER / 2 + 0.5);
+    pen.fillText(name, x + 8, y + HEADER / 2 + 0.5);
   }
 
   /** Outlines a node, or a pod of it, on the upper layer. */

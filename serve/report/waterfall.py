@@ -69,6 +69,11 @@ def waterfall(plan: Plan, *, snapshot: Snapshot, catalog: Catalog) -> tuple[Term
     return tuple(term for term in terms if abs(term.usd_per_h) > _NOTHING_USD_PER_H)
 
 
+def units(vcpus: float, *, memory_bytes: float) -> float:
+    """Units of capacity, in which CPU and memory can be added."""
+    return vcpus + memory_bytes / GIB / GIB_PER_UNIT
+
+
 def _between(gone: _Group | None, come: _Group | None) -> list[Term]:
     if gone is None and come is None:
         return []
@@ -141,4 +146,4 @@ def _units(instance_type: str, allocatable: Resources, *, catalog: Catalog) -> f
     known = catalog.types.get(instance_type)
     vcpu = known.vcpu if known else allocatable.cpu_mcpu / MCPU_PER_CPU
     memory_bytes = known.memory_bytes if known else allocatable.memory_bytes
-    return vcpu + memory_bytes / GIB / GIB_PER_UNIT
+    return units(vcpu, memory_bytes=memory_bytes)

@@ -1,11 +1,10 @@
 """The result of planning as tables, readable at 80 columns."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,10 @@ from serve import words
 
 ROWS_SHOWN = 12
 """Rows of a list before it is cut; the report and the JSON hold all."""
+ACTIONS_SHOWN = 24
+"""Lines of actions: they are what a person came for."""
+NODES_SHOWN = 4
+"""Nodes of one step and kind that get a line each; more are told together."""
 
 Group = tuple[str, str]
 
@@ -26,8 +29,8 @@ def print_result(console: Console, plan: Plan, *, snapshot: Snapshot, loss_share
     console.print(_title(snapshot, prices_as_of=prices_as_of))
     console.print(_money(plan))
     console.print(Padding(Text(words.proof_sentence(plan)), (0, 1, 1, 1)))
-    console.print(_risk(plan, loss_share=loss_share))
-    console.print(_fleet(plan, snapshot))
+    _print(console, _risk(plan, loss_share=loss_share))
+    _print(console, _fleet(plan, snapshot))
     _print_actions(console, plan)
     _print_kept(console, plan)
     _print_unschedulable(console, plan)
@@ -70,7 +73,6 @@ def _risk(plan: Plan, *, loss_share: float) -> Table:
     table = _table("Risk", ("", False), ("now", False), ("planned", False))
     for row in words.risk_rows(plan, loss_share=loss_share):
         table.add_row(*row)
-    table.add_row("")
     return table
 
 
@@ -87,7 +89,6 @@ def _fleet(plan: Plan, snapshot: Snapshot) -> Table:
     _add_more(table, len(groups) - ROWS_SHOWN, noun="type")
     totals = [f"{count.total():,}" for count in (before, after)]
     table.add_row("all", "", *totals, f"{sum(costs[0].values()):,.3f}", f"{sum(costs[1].values()):,.3f}", style="bold")
-    table.add_row("")
     return table
 
 
@@ -110,30 +111,63 @@ def _print_actions(console: Console, plan: Plan) -> None:
     evictions = sum(action.kind == ActionKind.EVICT for action in plan.actions)
     title = f"What to do: {words.plural(steps, 'step')}, {words.plural(evictions, 'eviction')}"
     table = _table(title, ("step", True), ("what", False), ("why", False))
-    rows = [row for step, actions in groupby(plan.actions, key=lambda a: a.step) for row in _step(step, list(actions))]
-    for row in rows[:ROWS_SHOWN]:
+    types = {node.name: f"{node.instance_type} {words.bought(node.capacity_type)}" for node in plan.nodes}
+    steps_of = groupby(plan.actions, key=lambda a: a.step)
+    rows = [row for step, actions in steps_of for row in _step(step, list(actions), types=types)]
+    for row in rows[:ACTIONS_SHOWN]:
         table.add_row(*(Text(cell) for cell in row))
-    _add_more(table, len(rows) - ROWS_SHOWN, noun="line")
-    table.add_row("")
-    console.print(table)
+    _add_more(table, len(rows) - ACTIONS_SHOWN, noun="line")
+    _print(console, table)
 
 
-def _step(step: int, actions: Sequence[Action]) -> list[tuple[str, str, str]]:
-    """One line for each node and kind of a step; evictions of one node make one line."""
-    lines: list[tuple[str, str, str]] = []
-    for (kind, node), same in groupby(actions, key=lambda a: (a.kind, a.node)):
-        group = list(same)
-        what = f"{kind} {node}"
-        if kind == ActionKind.EVICT:
-            what = f"evict {group[0].pod}" if len(group) == 1 else f"evict {len(group)} pods from {node}"
-        lines.append(("" if lines else str(step), what, group[0].reason.text))
-    return lines
+def _step(step: int, actions: Sequence[Action], *, types: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Lines of one step: each node that is acted upon, or one line for a kind when they are many."""
+    lines: list[tuple[str, str]] = []
+    by_kind: defaultdict[ActionKind, defaultdict[str, list[Action]]] = defaultdict(lambda: defaultdict(list))
+    for action in actions:
+        by_kind[action.kind][action.node].append(action)
+    for kind, by_node in by_kind.items():
+        if len(by_node) > NODES_SHOWN:
+            lines.append(_together(kind, [action for group in by_node.values() for action in group], types=types))
+        else:
+            lines += [_one(group, types) for group in by_node.values()]
+    return [("" if number else str(step), what, why) for number, (what, why) in enumerate(lines)]
+
+
+def _one(actions: Sequence[Action], types: Mapping[str, str]) -> tuple[str, str]:
+    first = actions[0]
+    what = f"{first.kind} {first.node}"
+    if first.kind == ActionKind.LAUNCH:
+        what += f", {types.get(first.node, '')}"
+    if first.kind == ActionKind.EVICT:
+        what = f"evict {first.pod}" if len(actions) == 1 else f"evict {len(actions)} pods from {first.node}"
+    return what, first.reason.text
+
+
+def _together(kind: ActionKind, actions: Sequence[Action], *, types: Mapping[str, str]) -> tuple[str, str]:
+    nodes = dict.fromkeys(action.node for action in actions)
+    what = f"{kind} {words.plural(len(nodes), 'node')}"
+    if kind == ActionKind.EVICT:
+        what = f"evict {words.plural(len(actions), 'pod')} from {words.plural(len(nodes), 'node')}"
+    if kind == ActionKind.LAUNCH:
+        return what, ", ".join(f"{n} × {name}" for name, n in Counter(types[node] for node in nodes).most_common())
+    reasons = Counter(action.reason.text for action in actions)
+    others = f" (and {words.plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    return what, reasons.most_common(1)[0][0] + others
 
 
 def _print_kept(console: Console, plan: Plan) -> None:
-    rows = [(kept.node, kept.reason.text) for kept in plan.kept]
-    title = f"Left alone: {words.plural(len(rows), 'node')}"
-    _print_list(console, rows, title=title, columns=("node", "why"), noun="node")
+    by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for kept in plan.kept:
+        by_reason[kept.reason.text].append(kept.node)
+    ranked = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    rows = [(_some(nodes), why) for why, nodes in ranked]
+    title = f"Left alone: {words.plural(len(plan.kept), 'node')}"
+    _print_list(console, rows, title=title, columns=("node", "why"), noun="reason")
+
+
+def _some(nodes: Sequence[str]) -> str:
+    return nodes[0] if len(nodes) == 1 else f"{nodes[0]} and {words.plural(len(nodes) - 1, 'more', nouns='more')}"
 
 
 def _print_unschedulable(console: Console, plan: Plan) -> None:
@@ -162,11 +196,15 @@ def _print_list(
     for row in rows[:ROWS_SHOWN]:
         table.add_row(*(Text(cell) for cell in row), style=style)
     _add_more(table, len(rows) - ROWS_SHOWN, noun=noun)
-    table.add_row("")
+    _print(console, table)
+
+
+def _print(console: Console, table: Table) -> None:
     console.print(table)
+    console.print()
 
 
 def _add_more(table: Table, hidden: int, *, noun: str) -> None:
     if hidden > 0:
-        text = f"… {words.plural(hidden, f'more {noun}')}; --json or --report has all"
-        table.add_row(*([""] if len(table.columns) > 1 else []), escape(text), style="dim")
+        table.caption = f" … {words.plural(hidden, f'more {noun}')}; --json or --report has all"
+        table.caption_justify, table.caption_style = "left", "dim"

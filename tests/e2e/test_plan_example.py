@@ -87,11 +87,11 @@ def test_from_scratch_plans_pods_without_any_node() -> None:
     items = json.loads(gzip.decompress(EXAMPLE.read_bytes()))["items"]
     pods = json.dumps({"kind": "List", "items": [each for each in items if each["kind"] != "Node"]}).encode()
 
-    ended = spotopt("plan", "-", "--json", "--from-scratch", "--region", "eu-west-1", *LIMITS, stdin=pods)
+    ended = spotopt("plan", "-", "--json", "--from-scratch", "--region", "us-east-1", *LIMITS, stdin=pods)
     made = json.loads(ended.stdout)
 
     assert ended.stderr == b""
-    assert made["cluster"]["region"] == "eu-west-1"
+    assert made["cluster"]["region"] == "us-east-1"
     assert not any(node["existing"] for node in made["nodes"])
 
 

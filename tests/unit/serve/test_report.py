@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> dict[str, object]:
-        return json.loads(self.raw["script"][0])  # type: ignore[no-any-return]
+        return json.loads(self.raw["script"][0])
 
 
 def page(plan: Plan = PLAN, snapshot: Snapshot = SNAPSHOT) -> Page:
@@ -91,7 +91,7 @@ def test_hostile_names_stay_text() -> None:
 
     assert len(found.raw["script"]) == 2
     assert "img" not in {tag for tag, _ in found.tags}
-    assert found.data["pods"]["name"] == [HOSTILE]  # type: ignore[index]
+    assert found.data["pods"]["name"] == [HOSTILE]
     assert HOSTILE in found.text
 
 
@@ -106,12 +106,12 @@ def test_json_in_a_script_reads_back_and_cannot_end_it(text: str) -> None:
 def test_every_action_pod_node_and_reason_is_in_the_data() -> None:
     data = page().data
     actions = data["actions"]
-    evicted = [move for row in actions if row[1] == "evict" for move in row[4]["moves"]]  # type: ignore[attr-defined]
+    evicted = [move for row in actions if row[1] == "evict" for move in row[4]["moves"]]
 
-    assert len(data["pods"]["name"]) == len(SNAPSHOT.pods)  # type: ignore[index]
+    assert len(data["pods"]["name"]) == len(SNAPSHOT.pods)
     assert len(evicted) == sum(action.kind == "evict" for action in PLAN.actions)
-    assert len(data["kept"]) == len(PLAN.kept)  # type: ignore[arg-type]
-    assert {"memory", "dearer, same risk", PLAN.kept[0].reason.text} <= set(data["texts"])  # type: ignore[call-overload]
+    assert len(data["kept"]) == len(PLAN.kept)
+    assert {"memory", "dearer, same risk", PLAN.kept[0].reason.text} <= set(data["texts"])
 
 
 def test_every_pod_is_where_snapshot_and_plan_say() -> None:
@@ -119,9 +119,9 @@ def test_every_pod_is_where_snapshot_and_plan_say() -> None:
     before, after = data["before"], data["after"]
     where = {key: node.name for node in PLAN.nodes for key in node.pods}
     for number, pod in enumerate(SNAPSHOT.pods):
-        assert before["nodes"][before["at"][number]]["name"] == pod.node_name  # type: ignore[index]
-        place = after["at"][number]  # type: ignore[index]
-        assert (after["nodes"][place]["name"] if place >= 0 else None) == where.get(pod.key)  # type: ignore[index]
+        assert before["nodes"][before["at"][number]]["name"] == pod.node_name
+        place = after["at"][number]
+        assert (after["nodes"][place]["name"] if place >= 0 else None) == where.get(pod.key)
 
 
 def test_graphics_have_words_for_who_cannot_see_them() -> None:

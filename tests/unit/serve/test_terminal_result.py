@@ -37,7 +37,7 @@ def test_cost_saving_bound_and_gap_are_told_per_hour_and_month() -> None:
 def test_amounts_are_aligned_on_their_last_digit() -> None:
     text = shown()
 
-    ends = {re.search(r"\$[\d,]+(?=\s|$)", line_of(text, name)[28:]).end() for name in ("now ", "planned", "saving")}  # type: ignore[union-attr]
+    ends = {re.search(r"\$[\d,]+(?=\s|$)", line_of(text, name)[28:]).end() for name in ("now ", "planned", "saving")}
 
     assert len(ends) == 1
 
@@ -57,11 +57,30 @@ def test_the_fleet_is_shown_before_and_after_by_type() -> None:
     assert line_of(shown(), "m6a.4xlarge").split()[:4] == ["m6a.4xlarge", "Spot", "·", "3"]
 
 
-def test_actions_are_in_order_and_cut_with_a_word_on_where_all_are() -> None:
+def test_actions_of_few_nodes_are_told_one_by_one_in_order() -> None:
+    small = make_snapshot(nodes=4, pods_per_node=2)
+    text = " ".join(shown(make_plan(small), small, width=120).split())
+
+    first, then, last = "launch new-1, m6a.4xlarge Spot", "evict 2 pods from ip-10-0-0-0", "terminate ip-10-0-0-0"
+    assert text.index(first) < text.index("cordon ip-10-0-0-0") < text.index(then) < text.index(last)
+
+
+def test_actions_of_many_nodes_are_told_together() -> None:
     text = " ".join(shown(width=120).split())
 
-    assert text.index("launch new-1") < text.index("cordon ip-10-0-0-0") < text.index("evict 8 pods from")
-    assert "… 23 more lines; --json or --report has all" in text
+    assert "1 launch 5 nodes 3 × m6a.4xlarge Spot, 1 × r6i.2xlarge Spot, 1 × m7i.2xlarge Spot" in text
+    assert "3 evict 40 pods from 5 nodes its node goes" in text
+    assert "saves 0.384 USD per hour (and 3 other reasons)" in text
+
+
+def test_a_long_list_of_actions_is_cut_with_a_word_on_where_all_are() -> None:
+    large = make_snapshot(nodes=120, pods_per_node=2)
+
+    assert "more lines; --json or --report has all" in shown(make_plan(large), large)
+
+
+def test_nodes_left_alone_for_the_same_reason_are_told_together() -> None:
+    assert "ip-10-0-0-5.ec2.internal and 1 more" in shown(width=120)
 
 
 def test_each_pod_that_fits_nowhere_is_told_with_what_binds() -> None:

@@ -79,7 +79,7 @@ def test_nodes_with_an_unknown_price_take_no_part() -> None:
 
     _, found = terms([unknown, make_node("a")], [as_planned(unknown, pods=()), make_planned("n")])
 
-    assert sum(term.usd_per_h for term in found) == pytest.approx(make_planned("n").price_usd_per_h - 0.384)  # type: ignore[operator]
+    assert sum(term.usd_per_h for term in found) == pytest.approx(make_planned("n").price_usd_per_h - 0.384)
 
 
 fleets = st.lists(
