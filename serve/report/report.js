@@ -242,7 +242,7 @@ function start() {
   let theme;
   addEventListener("beforeprint", () => { theme = document.documentElement.dataset.theme; document.documentElement.dataset.theme = "light"; page.draw(); });
   addEventListener("afterprint", () => { if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme; page.draw(); });
-  addEventListener("scroll", () => { byId("tip").hidden = true; }, { passive: true });
+  addEventListener("scroll", () => { if (document.activeElement.tagName !== "CANVAS") byId("tip").hidden = true; }, { passive: true });
 }
 
 start();
