@@ -37,9 +37,9 @@ class Places:
 
     def __init__(self, given: Sequence[Zone], labels: Iterable[Mapping[str, str]], notes: Notes) -> None:
         self._notes = notes
-        self._names = {zone.id: zone.name for zone in given}
         learnt = {_first(each, _ZONE_LABELS): each[keys.ZONE_ID] for each in labels if keys.ZONE_ID in each}
         self._ids = {name: id_ for name, id_ in learnt.items() if name} | {zone.name: zone.id for zone in given}
+        self._names = {id_: name for name, id_ in self._ids.items()}
 
     def zone(self, labels: Mapping[str, str], *, provider_id: str, node: str) -> Zone:
         """Zone of a node. Where its id is not known the name stands in for it."""

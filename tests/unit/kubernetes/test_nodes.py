@@ -86,6 +86,11 @@ def test_an_id_is_learnt_from_another_node_of_the_zone_or_from_the_caller() -> N
     assert snapshot.zones == zones
 
 
+def test_a_name_is_learnt_from_another_node_of_the_zone() -> None:
+    bare = make_node("node-2", labels={keys.ZONE_ID: "use1-az6"}, bare=True)
+    assert cluster(make_node(), bare).zones == (Zone(id="use1-az6", name="us-east-1a"),)
+
+
 def test_a_zone_without_an_id_goes_by_its_name_with_a_note() -> None:
     labels = {"failure-domain.beta.kubernetes.io/zone": "us-east-1f"}
     snapshot = cluster(make_node(labels=labels, bare=True))
