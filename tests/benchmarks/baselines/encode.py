@@ -1,7 +1,7 @@
 """Pods, market and rules as arrays for the baseline packer's kernel."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -12,7 +12,7 @@ from domain.market import CapacityType, Catalog, InstanceType, Zone
 from domain.node import DEFAULT_TEMPLATE, labels_of_launched_node
 from domain.policy import Capacity, Policy
 from domain.resources import Resources
-from domain.selectors import LabelSelector
+from domain.selectors import LabelSelector, Operator
 from domain.workload import Pod
 from tests.benchmarks.baselines.judge import admits, selects
 
@@ -39,7 +39,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A topology rule over hosts or zones: the classes in ``bound`` obey it, those in ``counted`` are counted for it."""
+    """A topology rule over hosts or zones: classes in ``bound`` obey it, classes in ``counted`` count for it."""
 
     kind: Kind
     on_host: bool
@@ -65,7 +65,8 @@ class Market:
 class Demand:
     """Pods by class: pods of one class are alike in all that the packer looks at.
 
-    ``shape_of_class`` indexes ``requests``, ``scheme_of_class`` indexes ``admitted[scheme, type, zone]``.
+    ``shape_of_class`` indexes ``requests``; ``scheme_of_class`` indexes ``schemes`` (what pods demand of a node itself)
+    and ``admitted[scheme, type, zone]``.
     """
 
     pods: tuple[Pod, ...]
@@ -74,6 +75,7 @@ class Demand:
     shape_of_class: Ints
     requests: Ints
     scheme_of_class: Ints
+    schemes: tuple[Pod, ...]
     admitted: Bools
     rules: tuple[Rule, ...]
 
@@ -112,6 +114,7 @@ def encode_demand(pods: Sequence[Pod], market: Market) -> Demand:
         shape_of_class=shape_of_class,
         requests=vectors([pod.requests for pod in shapes], market.resources),
         scheme_of_class=scheme_of_class,
+        schemes=tuple(schemes),
         admitted=np.stack([_admitted(pod, market) for pod in schemes]),
         rules=tuple(_rules(representatives)),
     )
@@ -145,13 +148,13 @@ def _group(pods: Iterable[Pod], key: Callable[[Pod], object]) -> tuple[Ints, lis
 
 
 def _node_demands(pod: Pod) -> object:
-    return pod.node_selector, pod.node_affinity, pod.volume_affinity
+    return pod.node_selector, pod.node_affinity, pod.volume_affinity, pod.tolerations
 
 
 def _all_that_matters(pod: Pod) -> object:
     labels = tuple(sorted(pod.labels.items()))
     topology = (pod.affinity, pod.anti_affinity, pod.spread)
-    return pod.namespace, labels, pod.requests, _node_demands(pod), pod.tolerations, topology
+    return pod.namespace, labels, pod.requests, _node_demands(pod), topology
 
 
 def _admitted(pod: Pod, market: Market) -> Bools:
@@ -183,22 +186,36 @@ class _Term:
 
 def _rules(classes: Sequence[Pod]) -> Iterator[Rule]:
     bound: dict[_Term, set[int]] = {}
+    by_label: dict[tuple[str, str], list[int]] = {}
     for c, pod in enumerate(classes):
+        for item in pod.labels.items():
+            by_label.setdefault(item, []).append(c)
         for term in _terms(pod):
             bound.setdefault(term, set()).add(c)
     for term, bound_classes in bound.items():
-        counted = {c for c, pod in enumerate(classes) if _selected(pod, term)}
+        near = _may_match(term.selector, by_label, everyone=range(len(classes)))
+        counted = frozenset(c for c in near if _selected(classes[c], term))
         rule = Rule(
             kind=term.kind,
             on_host=term.on_host,
             max_skew=term.max_skew,
             bound=frozenset(bound_classes),
-            counted=frozenset(counted),
+            counted=counted,
         )
         yield rule
         if term.kind == Kind.ANTI_AFFINITY and rule.bound != rule.counted:
             # Anti-affinity also keeps the selected pods away from its owners.
-            yield Rule(kind=rule.kind, on_host=rule.on_host, max_skew=0, bound=rule.counted, counted=rule.bound)
+            yield replace(rule, bound=rule.counted, counted=rule.bound)
+
+
+def _may_match(
+    selector: LabelSelector | None, by_label: Mapping[tuple[str, str], list[int]], *, everyone: Iterable[int]
+) -> Iterable[int]:
+    """Classes worth a look: those with a label that the selector demands, else all."""
+    for requirement in selector.requirements if selector else ():
+        if requirement.operator == Operator.IN and len(requirement.values) == 1:
+            return by_label.get((requirement.key, requirement.values[0]), [])
+    return everyone
 
 
 def _terms(pod: Pod) -> Iterator[_Term]:

@@ -1,7 +1,7 @@
 """The Karpenter-style packer: first-fit decreasing, the type chosen last, the cheapest that holds what was packed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,16 +68,18 @@ def problem_of(
 ) -> Problem:
     """Arrays of the kernel; without running nodes unless their zones and whom they take are given."""
     classes, rules = len(demand.representatives), demand.rules
-    bound = [[g for g, rule in enumerate(rules) if c in rule.bound] for c in range(classes)]
-    counted = [[g for g, rule in enumerate(rules) if c in rule.counted] for c in range(classes)]
-    counts_itself = np.array([[c in rule.counted for c in range(classes)] for rule in rules], dtype=np.bool_)
+    bound = _by_class((rule.bound for rule in rules), classes)
+    counted = _by_class((rule.counted for rule in rules), classes)
+    counts_itself = np.zeros((len(rules), classes), np.bool_)
+    for g, rule in enumerate(rules):
+        counts_itself[g, list(rule.counted)] = True
     return Problem(
         shape_of_class=demand.shape_of_class,
         scheme_of_class=demand.scheme_of_class,
         requests=demand.requests,
         allocatable=market.allocatable,
         admitted=demand.admitted,
-        zone_open=demand.admitted.any(axis=1),
+        zone_open=np.any(demand.admitted, axis=1),
         kind=np.array([rule.kind for rule in rules], dtype=np.int64),
         on_host=np.array([rule.on_host for rule in rules], dtype=np.bool_),
         max_skew=np.array([rule.max_skew for rule in rules], dtype=np.int64),
@@ -85,18 +87,18 @@ def problem_of(
         bound=_flat(bound),
         counted_start=_starts(counted),
         counted=_flat(counted),
-        counts_itself=counts_itself.reshape(len(rules), classes),
+        counts_itself=counts_itself,
         zone_of_running=np.zeros(0, np.int64) if zone_of_running is None else zone_of_running,
-        takes=np.zeros((classes, 0), np.bool_) if takes is None else takes,
+        takes=np.zeros((len(demand.schemes), 0), np.bool_) if takes is None else takes,
     )
 
 
-def empty_state(demand: Demand, market: Market, *, most_new: int) -> State:
-    """Nothing runs and nothing is placed yet."""
+def empty_state(demand: Demand, market: Market, *, most_new: int, running: int = 0) -> State:
+    """Nothing is placed yet; running nodes are inactive and have no room until the caller says otherwise."""
     types, zones, resources = len(market.types), len(market.zones), len(market.resources)
     return State(
-        free=np.zeros((0, resources), np.int64),
-        active=np.zeros(0, np.bool_),
+        free=np.zeros((running, resources), np.int64),
+        active=np.zeros(running, np.bool_),
         used=np.zeros((most_new, resources), np.int64),
         alive=np.zeros((most_new, types), np.bool_),
         zones=np.zeros((most_new, zones), np.bool_),
@@ -104,7 +106,7 @@ def empty_state(demand: Demand, market: Market, *, most_new: int) -> State:
         pods=np.zeros(most_new, np.int64),
         order=np.zeros(most_new, np.int64),
         size=np.zeros(1, np.int64),
-        host_counts=np.zeros((len(demand.rules), most_new), np.int32),
+        host_counts=np.zeros((len(demand.rules), running + most_new), np.int32),
         zone_counts=np.zeros((len(demand.rules), zones), np.int32),
         hopeless=np.zeros((len(demand.requests), most_new), np.bool_),
     )
@@ -143,6 +145,14 @@ def _nodes(demand: Demand, market: Market, state: State, *, order: Ints, place: 
             )
         )
     return nodes
+
+
+def _by_class(members: Iterable[Iterable[int]], classes: int) -> list[list[int]]:
+    lists: list[list[int]] = [[] for _ in range(classes)]
+    for g, group in enumerate(members):
+        for c in group:
+            lists[c].append(g)
+    return lists
 
 
 def _starts(lists: Sequence[Sequence[int]]) -> Ints:

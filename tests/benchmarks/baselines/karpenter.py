@@ -132,8 +132,7 @@ def _type(it: InstanceType, offerings: list[Offering]) -> dict[str, Any]:
         "allocatable": _quantities(it.allocatable),
         "labels": labels,
         "offerings": [
-            {"zone": o.zone.name, "capacity_type": str(o.capacity_type), "price": o.price_usd_per_h}
-            for o in offerings
+            {"zone": o.zone.name, "capacity_type": str(o.capacity_type), "price": o.price_usd_per_h} for o in offerings
         ],
     }
 

@@ -1,16 +1,18 @@
 """First-fit decreasing with a late choice of type, compiled.
 
-The order and the rules are those of Karpenter's provisioning scheduler (kubernetes-sigs/karpenter, read mid 2026): pods
-by CPU, then memory, descending; each goes to the first running node that takes it, else to the first node in the making,
-fewest pods first, that still has an instance type and a zone for it, else to a new one. A pod that fits nowhere goes
-back into the queue as long as others make progress. Spread over zones takes the least used zone and pins the node to it;
-spread over hosts counts from zero, as a new host is always possible; a zone counts once a node is pinned to it.
+The order and the rules are those of Karpenter's provisioning scheduler (kubernetes-sigs/karpenter, read mid 2026):
+
+- pods by CPU, then memory, descending; each goes to the first running node that takes it, else to the first node in the
+  making, fewest pods first, that still has an instance type and a zone for it, else to a new one;
+- a pod that fits nowhere goes back into the queue as long as others make progress;
+- spread over zones takes the least used zone and pins the node to it, and a zone counts once a node is pinned to it;
+- spread over hosts counts from zero, as a new host is always possible.
 
 Indices: c class, t type, z zone, g rule, n node (the running ones first, then the new ones in order of creation).
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -31,7 +33,10 @@ MANY = 1 << 40
 
 
 class Problem(NamedTuple):
-    """What stays as it is. ``bound`` and ``counted`` are lists of rules by class: from ``start[c]`` to ``start[c+1]``."""
+    """What stays as it is. ``takes[scheme, n]`` is about running nodes.
+
+    ``bound`` and ``counted`` are lists of rules by class: from ``start[c]`` to ``start[c + 1]``.
+    """
 
     shape_of_class: Ints
     scheme_of_class: Ints
@@ -70,8 +75,7 @@ class State(NamedTuple):
 
 def compiled(function: _F) -> _F:
     """Numba's ``njit`` with a cache, for mypy a function like any other."""
-    result: _F = njit(cache=True)(function)
-    return result
+    return cast(_F, njit(cache=True)(function))
 
 
 @compiled
@@ -97,24 +101,26 @@ def pack(problem: Problem, state: State, queue: Ints, most_new: int) -> Ints:
 def _place(problem: Problem, state: State, c: int, most_new: int) -> int:
     rules, least, most = _host_limits(problem, state, c)
     running, shape = state.free.shape[0], problem.shape_of_class[c]
-    need, free, takes = problem.requests[shape], state.free, problem.takes[c]
+    need, free, takes = problem.requests[shape], state.free, problem.takes[problem.scheme_of_class[c]]
     active, host_counts = state.active, state.host_counts
     # What rules out most nodes is looked at in these loops: a call with all the arrays costs more than these looks.
     for n in range(running):
-        if active[n] and takes[n] and _fits(need, free[n]) and _within(rules, least, most, host_counts, n):
-            if _zone_of_running_allows(problem, state, c, n):
-                free[n] -= need
-                _count_running(problem, state, c, n)
-                return n
+        ruled_out = not active[n] or not takes[n] or not _fits(need, free[n])
+        if ruled_out or not _within(rules, least, most, host_counts, n):
+            continue
+        if _zone_of_running_allows(problem, state, c, n):
+            _shift(problem, state, c, n, 1)
+            return n
     mask = np.empty(state.zones.shape[1], np.bool_)
     hopeless, order = state.hopeless[shape], state.order
     for position in range(state.size[0]):
         i = order[position]
-        if not hopeless[i] and _within(rules, least, most, host_counts, running + i):
-            if _new_takes(problem, state, c, i, mask):
-                _add(problem, state, c, i, mask)
-                _move_back(state, position)
-                return int(running + i)
+        if hopeless[i] or not _within(rules, least, most, host_counts, running + i):
+            continue
+        if _new_takes(problem, state, c, i, mask):
+            _add(problem, state, c, i, mask)
+            _move_back(state, position)
+            return int(running + i)
     return _open(problem, state, c, most_new, mask) if not least.any() else UNPLACED
 
 
@@ -156,6 +162,7 @@ def _open(problem: Problem, state: State, c: int, most_new: int, mask: Bools) ->
     state.alive[i] = True
     state.zones[i] = True
     state.used[i] = 0
+    state.pods[i] = 0
     for r in range(state.roof.shape[1]):
         state.roof[i, r] = problem.allocatable[:, r].max()
     if not _new_takes(problem, state, c, i, mask):
@@ -277,13 +284,28 @@ def _add(problem: Problem, state: State, c: int, i: int, mask: Bools) -> None:
 
 
 @compiled
-def _count_running(problem: Problem, state: State, c: int, n: int) -> None:
+def lift(problem: Problem, state: State, classes: Ints, nodes: Ints) -> None:
+    """Take placed pods off running nodes."""
+    for i in range(classes.size):
+        _shift(problem, state, classes[i], nodes[i], -1)
+
+
+@compiled
+def settle(problem: Problem, state: State, classes: Ints, nodes: Ints) -> None:
+    """Put pods on running nodes without asking whether they fit."""
+    for i in range(classes.size):
+        _shift(problem, state, classes[i], nodes[i], 1)
+
+
+@compiled
+def _shift(problem: Problem, state: State, c: int, n: int, sign: int) -> None:
+    state.free[n] -= sign * problem.requests[problem.shape_of_class[c]]
     for k in range(problem.counted_start[c], problem.counted_start[c + 1]):
         g = problem.counted[k]
         if problem.on_host[g]:
-            state.host_counts[g, n] += 1
+            state.host_counts[g, n] += sign
         else:
-            state.zone_counts[g, problem.zone_of_running[n]] += 1
+            state.zone_counts[g, problem.zone_of_running[n]] += sign
 
 
 @compiled

@@ -1,7 +1,8 @@
 """Pods and catalogue of Karpenter's own scheduling benchmark.
 
-Source: kubernetes-sigs/karpenter ``scheduling_benchmark_test.go`` and ``cloudprovider/fake`` (read mid 2026). Its random
-draws come from one Go generator shared by all its benchmarks and cannot be replayed; the distribution is the same.
+Source: kubernetes-sigs/karpenter ``scheduling_benchmark_test.go`` and ``cloudprovider/fake`` (read mid 2026). Its
+random draws come from one Go generator that all its benchmarks share, and cannot be replayed; the distribution is the
+same.
 """
 
 import random
