@@ -9,7 +9,7 @@ from domain.workload import Pod
 from solvers.checker.census import Kind
 from solvers.checker.ledger import Ledger
 from solvers.checker.replay import Replay
-from solvers.checker.scheduler import objections
+from solvers.checker.scheduler import fits
 from solvers.checker.violation import Rule
 
 _FACTS = (
@@ -114,4 +114,4 @@ def _unschedulable(snapshot: Snapshot, *, plan: Plan, replay: Replay, ledger: Le
 
 def _room_for(pod: Pod, replay: Replay) -> str | None:
     sites = replay.cluster.sites.values()
-    return next((site.name for site in sites if not objections(replay.cluster, pod, site=site)), None)
+    return next((site.name for site in sites if fits(replay.cluster, pod, site=site)), None)

@@ -19,9 +19,12 @@ Objection = tuple[Rule, str]
 
 def objections(cluster: Cluster, pod: Pod, *, site: Site) -> tuple[Objection, ...]:
     """Every rule that keeps a pod which runs nowhere off a node as things are now; empty when it may go there."""
-    kind = cluster.census.kind(pod)
-    found = [*state(site), *node_rules(pod, site), *room(kind, site), *ports(pod, site), *neighbours(kind, site)]
-    return tuple(found + [o for rule in kind.spread for o in spread(rule, site, itself=rule.itself)])
+    return tuple(_objections(cluster, pod, site=site))
+
+
+def fits(cluster: Cluster, pod: Pod, *, site: Site) -> bool:
+    """Whether no rule objects: as `objections`, but it stops at the first."""
+    return not any(True for _ in _objections(cluster, pod, site=site))
 
 
 def state(site: Site) -> Iterator[Objection]:
@@ -80,6 +83,17 @@ def spread(rule: SpreadRule, site: Site, *, itself: int) -> Iterator[Objection]:
     skew = rule.tally.at(site) + itself - _least(rule)
     if skew > constraint.max_skew:
         yield Rule.TOPOLOGY_SPREAD, f"skew over {key} would be {skew}, at most {constraint.max_skew} is allowed"
+
+
+def _objections(cluster: Cluster, pod: Pod, *, site: Site) -> Iterator[Objection]:
+    kind = cluster.census.kind(pod)
+    yield from state(site)
+    yield from room(kind, site)
+    yield from node_rules(pod, site)
+    yield from ports(pod, site)
+    yield from neighbours(kind, site)
+    for rule in kind.spread:
+        yield from spread(rule, site, itself=rule.itself)
 
 
 def _company(kind: Kind, site: Site) -> bool:
