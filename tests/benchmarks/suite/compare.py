@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.benchmarks.baselines.first_fit import pack_from_scratch
+from tests.benchmarks.baselines.judged import misplaced, placed_by_first_fit, placed_by_karpenter
 from tests.benchmarks.baselines.karpenter import KarpenterOutcome, Preferences, run_karpenter, version
 from tests.benchmarks.errors import LeftOut
 from tests.benchmarks.harness import Baseline, Row, at_least, at_most, left_out, reported
@@ -44,6 +45,9 @@ def against_first_fit(name: str, planned: Planned, *, workload: Workload) -> Ite
     baseline = Baseline(name="first-fit decreasing, late type", value=packing.cost_usd_per_h, unit=USD_PER_H)
     ratio = planned.plan.planned_cost_usd_per_h / packing.cost_usd_per_h
     yield reported(f"{name}/cost against first-fit", ratio, "×", baseline=baseline)
+    left = [pod.key for pod in packing.unplaced]
+    pods = misplaced(workload, placed_by_first_fit(packing), left=left)
+    yield reported(f"{name}/misplaced by first-fit", pods, "pods")
     if len(packing.unplaced) != len(planned.plan.unschedulable):
         yield reported(f"{name}/unplaced by first-fit", len(packing.unplaced), "pods")
 
@@ -63,7 +67,7 @@ def against_karpenter(name: str, planned: Planned, *, workload: Workload, cheape
         yield reported(f"{name}/cost against Karpenter", ratio, "×", baseline=cost)
     solve = Baseline(name=f"Karpenter {version()} Solve", value=outcome.seconds, unit="s")
     yield reported(f"{name}/time beside Karpenter", planned.seconds, "s", baseline=solve)
-    yield from _unscheduled(name, outcome)
+    yield from _what_karpenter_missed(name, outcome, workload=workload)
 
 
 def speed_against_karpenter(
@@ -84,10 +88,12 @@ def speed_against_karpenter(
         yield reported(label, pods_per_s / theirs, "×", baseline=baseline)
     cost = Baseline(name=f"Karpenter {version()}", value=len(outcome.nodes), unit="nodes")
     yield reported(f"{name}/Karpenter's cost", outcome.cost_usd_per_h, USD_PER_H, baseline=cost)
-    yield from _unscheduled(name, outcome)
+    yield from _what_karpenter_missed(name, outcome, workload=workload)
 
 
-def _unscheduled(name: str, outcome: KarpenterOutcome) -> Iterator[Row]:
+def _what_karpenter_missed(name: str, outcome: KarpenterOutcome, *, workload: Workload) -> Iterator[Row]:
+    pods = misplaced(workload, placed_by_karpenter(outcome), left=outcome.unscheduled)
+    yield reported(f"{name}/misplaced by Karpenter", pods, "pods")
     if outcome.unscheduled:
         why = outcome.first_errors[0] if outcome.first_errors else None
         yield reported(f"{name}/unscheduled by Karpenter", len(outcome.unscheduled), "pods", baseline=why)
