@@ -76,23 +76,22 @@ TABLES: Mapping[str, Sequence[Column]] = {
 """Tables by the beginning of the benchmarks' names."""
 
 
-def fill(rows: Mapping[str, Row]) -> None:
+def fill(rows: Mapping[str, Row], *, measured_on: date) -> None:
     """Rewrite the generated parts of the page; a part without figures stays empty."""
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(MARKER.sub(lambda match: _part(match, rows), text), encoding="utf-8")
+    PAGE.write_text(MARKER.sub(lambda match: _part(match, rows, measured_on=measured_on), text), encoding="utf-8")
 
 
-def _part(match: re.Match[str], rows: Mapping[str, Row]) -> str:
+def _part(match: re.Match[str], rows: Mapping[str, Row], *, measured_on: date) -> str:
     kind, name = match.groups()
-    content = {"table": _table, "plot": _plot, "run": _run}[kind](name, rows)
+    if kind == "run":
+        content = f"Figures of {measured_on.isoformat()}: {describe()}.\n"
+    else:
+        content = _table(name, rows) if kind == "table" else _plot(name)
     return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
 
 
-def _run(_: str, rows: Mapping[str, Row]) -> str:
-    return f"Figures of {date.today().isoformat()}: {describe()}.\n" if rows else ""
-
-
-def _plot(name: str, _: Mapping[str, Row]) -> str:
+def _plot(name: str) -> str:
     exists = (PAGE.parent / "img" / f"bench-{name}.svg").exists()
     return f"![{name}](img/bench-{name}.svg)\n" if exists else ""
 

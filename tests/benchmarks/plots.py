@@ -1,6 +1,7 @@
-"""``python -m tests.benchmarks.plots``: draw the plots of the last run and fill the tables of ``docs/benchmarks.md``."""
+"""``python -m tests.benchmarks.plots``: plots of the last run, and the tables of ``docs/benchmarks.md``."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import matplotlib as mpl
@@ -24,7 +25,8 @@ LISTS = ("default", "cpu050", "cpu200", "gpuspec20", "multigpu30", "cpu-memory")
 
 def main() -> None:
     """Draw what has figures, say what has none."""
-    rows = {row.name: row for path in sorted(PARTS.glob("*.json")) for row in read_rows(path)}
+    parts = sorted(PARTS.glob("*.json"))
+    rows = {row.name: row for path in parts for row in read_rows(path)}
     IMAGES.mkdir(parents=True, exist_ok=True)
     for name, draw in PLOTS.items():
         figure = draw(rows)
@@ -34,7 +36,9 @@ def main() -> None:
         figure.savefig(IMAGES / f"bench-{name}.svg", metadata={"Date": None}, bbox_inches="tight")
         plt.close(figure)
         print(f"bench-{name}.svg")
-    fill(rows)
+    if parts:
+        newest = max(path.stat().st_mtime for path in parts)
+        fill(rows, measured_on=datetime.fromtimestamp(newest, tz=UTC).date())
 
 
 def _trace(_: dict[str, Row]) -> Figure | None:
@@ -71,7 +75,7 @@ def _speed(rows: dict[str, Row]) -> Figure | None:
     if not sizes:
         return None
     figure, axes = plt.subplots(figsize=(7, 3.5))
-    axes.plot(sizes, [rows[f"mix-{n}/speed"].value for n in sizes], "o-", color=OURS, label="Spot Optimizer")
+    axes.plot(sizes, [rows[f"mix-{n}/speed"].value or 0.0 for n in sizes], "o-", color=OURS, label="Spot Optimizer")
     theirs = [(n, rows.get(f"mix-{n}/speed against Karpenter")) for n in sizes]
     known = [(n, row.baseline.value) for n, row in theirs if row and isinstance(row.baseline, Baseline)]
     axes.plot([n for n, _ in known], [v for _, v in known], "s-", color=THEIRS, label="Karpenter's scheduler")
