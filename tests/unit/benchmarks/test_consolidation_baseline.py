@@ -5,8 +5,11 @@ import pytest
 from domain import labels as keys
 from domain.market import CapacityType
 from domain.node import Node
-from tests.benchmarks.baselines.consolidation import consolidate
+from tests.benchmarks.baselines.consolidation import _Fleet, consolidate
+from tests.benchmarks.baselines.encode import Kind
+from tests.benchmarks.baselines.kernel import lift, settle
 from tests.benchmarks.workloads.parts import HOST, Workload, amounts, deployment
+from tests.benchmarks.workloads.running import running_cluster
 from tests.unit.benchmarks.small import REGION, ZONES, make_workload
 
 
@@ -86,3 +89,27 @@ def test_it_stops_when_its_time_is_up_and_says_so():
     result = consolidate(running([(8, web)]), limit_s=0.5, clock=lambda: float(next(ticks)))
     assert not result.finished
     assert result.saving_usd_per_h == 0
+
+
+def test_after_consolidation_every_pod_is_on_a_node_that_is_left_and_none_is_overfull():
+    fleet = _Fleet(running_cluster(40, kept=0.5))
+    before = fleet.cost()
+    assert fleet.run(lambda: True)
+    assert fleet.cost() < before
+    assert fleet._state.active[fleet._home].all()
+    assert (fleet._state.free[fleet._state.active] >= 0).all()
+
+
+def test_after_consolidation_the_kept_counts_agree_with_a_recount():
+    fleet = _Fleet(running_cluster(40, kept=0.75))
+    fleet.run(lambda: True)
+    kept = fleet._state.host_counts.copy()
+    zones = fleet._state.zone_counts.copy()
+    lift(fleet._problem, fleet._state, fleet._demand.class_of, fleet._home)
+    assert not fleet._state.host_counts.any()
+    assert not fleet._state.zone_counts.any()
+    settle(fleet._problem, fleet._state, fleet._demand.class_of, fleet._home)
+    assert (fleet._state.host_counts == kept).all()
+    assert (fleet._state.zone_counts == zones).all()
+    apart = [g for g, rule in enumerate(fleet._demand.rules) if rule.kind == Kind.ANTI_AFFINITY]
+    assert kept[apart].max() == 1
