@@ -136,11 +136,15 @@ class Pricing:
 
 
 class Generator:
-    """Generates columns until the bound meets the master, the budget ends, or nothing new is found."""
+    """Generates columns until the bound meets the master, the budget ends, or nothing new is found.
+
+    ``lower_bound`` is proven by the values ``proof`` (classes,) of single pods.
+    """
 
     def __init__(self, master: Master) -> None:
         self.master = master
         self.lower_bound = 0.0
+        self.proof: Floats = np.zeros(master.packing.classes)
         self._center: Floats | None = None
         self._estimate = 0.0
         self._slack = 0.01
@@ -227,7 +231,7 @@ class Generator:
 
     def _bound(self, values: Floats, pricing: Pricing) -> None:
         """Learn the proven bound of these values, and move the centre when their estimated bound is the best yet."""
-        self.lower_bound = max(self.lower_bound, self._value_of(values, pricing.proven)[0])
+        self._learn(values, pricing.proven)
         estimate, scale = self._value_of(values, pricing.found)
         if estimate > self._estimate:
             self._estimate = estimate
@@ -264,8 +268,18 @@ class Generator:
         for kind, (patterns, bound) in answers:
             proven[kind] = bound
             new += sum(self._take_around(int(kind), pattern, values) for pattern in patterns)
-        self.lower_bound = max(self.lower_bound, self._value_of(values, proven)[0])
+        self._learn(values, proven)
         return new
+
+    def _learn(self, values: Floats, proven: Floats) -> None:
+        bound, scale = self._value_of(values, proven)
+        if bound > self.lower_bound:
+            self.lower_bound = bound
+            self.proof = values * scale
+
+    def bound_without(self, unplaced: Ints) -> float:
+        """The bound for all pods but ``unplaced`` (classes,): the same values still overprice no pattern."""
+        return max(0.0, self.lower_bound - float(self.proof @ unplaced))
 
 
     def _take_around(self, kind: int, pattern: Ints, values: Floats) -> int:

@@ -1,0 +1,85 @@
+"""The limits on Spot pools: other offerings for launched nodes where too much would stand in one pool."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from domain.errors import InputError
+from domain.market import CapacityType
+from domain.policy import Policy
+from solvers.placement.encode import Encoded
+from solvers.placement.engine import State
+from solvers.placement.packing import Ints
+from solvers.placement.pools import Launch, Option, choose_offerings, why_impossible
+from solvers.placement.risk import RiskNode
+
+MAX_OPTIONS = 60
+"""Offerings considered per launch, the cheapest: as many types as a fleet request may name."""
+
+
+def limited(policy: Policy) -> bool:
+    """Whether the policy limits Spot pools at all."""
+    return policy.max_pool_share < 1.0 or policy.max_loss_probability < 1.0
+
+
+def within_limits(
+    encoded: Encoded, state: State, new: Ints, *, fixed: Sequence[RiskNode], before: Iterable[RiskNode], policy: Policy
+) -> dict[int, int]:
+    """Sites of the new node slots such that the limits hold.
+
+    Raises
+    ------
+    InputError
+        When no choice of offerings keeps the limits, with what stands against it.
+    """
+    choices = [_sites_for(encoded, state, int(node)) for node in new]
+    launches = [Launch(options=tuple(_option(encoded, site) for site in sites)) for sites in choices]
+    before = tuple(before)
+    chosen = choose_offerings(launches, fixed=fixed, policy=policy, before=before)
+    if chosen is None:
+        why = why_impossible(launches, fixed=fixed, policy=policy, before=before)
+        raise InputError("policy", "max_pool_share", why + "; raise the limit or allow more capacity types or families")
+    return {int(node): sites[at] for node, sites, at in zip(new, choices, chosen, strict=True)}
+
+
+def _sites_for(encoded: Encoded, state: State, node: int) -> list[int]:
+    """Launchable sites that hold what the node holds, cheapest first; in its own zone when a rule looks at domains."""
+    held = np.flatnonzero(state.held[node])
+    mine = int(state.site[node])
+    used = state.held[node, held].astype(np.int64) @ encoded.rules.size[held]
+    offers = len(encoded.launchables)
+    good = (encoded.capacity[:offers] >= used).all(axis=1)
+    good &= (encoded.rules.site_ok[held][:, :offers] > 0).all(axis=0)
+    bound = _domain_counters(encoded, held)
+    for t in bound:
+        good &= encoded.rules.domain[t, :offers] == encoded.rules.domain[t, mine]
+    sites = np.flatnonzero(good)
+    ranked = sites[np.argsort(encoded.objective[sites], kind="stable")]
+    return [int(site) for site in _mixed(encoded, ranked)]
+
+
+def _mixed(encoded: Encoded, ranked: Ints) -> Ints:
+    """The cheapest options, on-demand ones among them: they are what is left when Spot pools are full."""
+    spot = np.array([encoded.launchables[s].offering.capacity_type is CapacityType.SPOT for s in ranked], bool)
+    return np.concatenate([ranked[spot][:MAX_OPTIONS], ranked[~spot][: MAX_OPTIONS // 4]]).astype(np.int64)
+
+
+def _domain_counters(encoded: Encoded, held: Ints) -> set[int]:
+    """Counters over more than single nodes that the classes held raise or are bound by."""
+    rules = encoded.rules
+    touched: set[int] = set()
+    for c in held:
+        touched.update(rules.raise_counter[rules.raise_at[c] : rules.raise_at[c + 1]].tolist())
+        touched.update(rules.rule_counter[rules.rule_at[c] : rules.rule_at[c + 1]].tolist())
+    return {t for t in touched if not rules.by_node[t]}
+
+
+def _option(encoded: Encoded, site: int) -> Option:
+    offer = encoded.launchables[site].offering
+    return Option(
+        pool=str(offer.pool),
+        spot=offer.capacity_type is CapacityType.SPOT,
+        vcpu=int(encoded.vcpu[site]),
+        cost_usd_per_h=float(encoded.objective[site]),
+        interruption_per_month=offer.interruption_per_month,
+    )

@@ -1,0 +1,273 @@
+"""The search: bound first, then fleets, then what is worth changing of what runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from domain.plan import Progress
+from solvers.placement.builder import Builder
+from solvers.placement.columns import Generator, Master, Relaxation
+from solvers.placement.encode import Encoded
+from solvers.placement.engine import State, close_node, new_state, open_node, put, try_empty
+from solvers.placement.packing import UNLIMITED, Floats, Ints
+from solvers.placement.rounding import Fleet, dive, improve
+from solvers.placement.settings import Budget
+from solvers.placement.view import View, view_of
+
+BOUND_TARGET = 5e-4
+"""Gap between master and bound at which proving more is not worth the time."""
+
+STEERING_TARGET = 5e-3
+BOUND_SHARE, STEERING_SHARE, FLEET_SHARE = 0.55, 0.62, 0.8
+"""Shares of the budget after which each phase ends; the rest is for building nodes and ordering moves."""
+
+PREFIXES = (1.0, 0.8, 0.6, 0.4, 0.2)
+"""Shares of the wasteful nodes that are tried to be replaced at once."""
+
+Report = Callable[[str, float | None, float], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """A placement: the state, who could not be placed (C,), and which running nodes are gone."""
+
+    state: State
+    builder: Builder
+    nowhere: Ints
+    removed: frozenset[int] = frozenset()
+    objective: float = 0.0
+
+
+@dataclass(slots=True)
+class Search:
+    """One search. ``pods`` (C,) are all pods to run by class; ``movable`` marks nodes that may be emptied (N,)."""
+
+    encoded: Encoded
+    budget: Budget
+    rng: np.random.Generator
+    report: Report
+    pods: Ints
+    running: Ints
+    view: View = field(init=False)
+    bound: Generator = field(init=False)
+    steering: Generator = field(init=False)
+    relaxed: Relaxation = field(init=False)
+
+    def relax(self) -> None:
+        """Prove the bound, then find columns and values for the objective."""
+        self.view = view_of(self.encoded, demand=self.pods, running=self.running)
+        view = self.view
+        self.bound = Generator(Master(view.packing))
+        if view.packing.classes == 0:
+            self.steering = self.bound
+            return
+        self.bound.start()
+        going = self.budget.until(BOUND_SHARE)
+        self.relaxed = self.bound.run(
+            target=BOUND_TARGET, keep_going=going, on_round=lambda _, bound: self.report("bound", None, bound)
+        )
+        self.steering = self.bound
+        same = np.array_equal(view.packing.price, view.steering.price)
+        if same and np.array_equal(view.packing.limit, view.steering.limit):
+            return
+        self.steering = Generator(Master(view.steering))
+        self.steering.start()
+        columns = self.bound.master.columns
+        for kind, pattern in zip(columns.kind, columns.pattern, strict=True):
+            if (pattern <= view.steering.limit).all():
+                self.steering.master.add(kind, pattern)
+        going = self.budget.until(STEERING_SHARE)
+        self.relaxed = self.steering.run(target=STEERING_TARGET, keep_going=going)
+
+    def fleet_for(self, demand: Ints, *, until: float, improving: bool) -> Fleet:
+        """Whole nodes for a packing demand (P,)."""
+        going = self.budget.until(until)
+        fleet = dive(self.steering, demand=demand, keep_going=going)
+        while improving and fleet.kind and going():
+            self.report("fleet", fleet.cost(self.view.packing.price), self.bound.lower_bound)
+            fleet = improve(self.steering, fleet, duals=self.relaxed.duals, rng=self.rng, keep_going=going)
+        return fleet
+
+    def value_of_class(self) -> Floats:
+        """Value of one pod of each placement class at the master's duals, (C,)."""
+        value = np.full(len(self.encoded.rules.size), 1e-9)
+        known = self.view.packing_class >= 0
+        if known.any():
+            value[known] = np.maximum(1e-9, self.relaxed.duals[self.view.packing_class[known]])
+        return value
+
+    def builder(self, state: State) -> Builder:
+        """A builder over a state, new nodes after the running ones."""
+        return Builder(
+            encoded=self.encoded, view=self.view, state=state, value=self.value_of_class(),
+            next_slot=len(self.encoded.nodes), uses=np.zeros(len(self.encoded.price), np.int64),
+        )  # fmt: skip
+
+    def from_scratch(self) -> Found:
+        """The ideal fleet for all pods."""
+        wanted = self.pods.copy()
+        fleet = Fleet(kind=[], pods=[])
+        if self.view.packing.classes:
+            fleet = self.fleet_for(self.view.packing.demand, until=FLEET_SHARE, improving=True)
+        rules = with_quotas(self.encoded, self.pods)
+        slots = min(int(wanted.sum()), 2 * len(fleet.kind) + 64) + 1
+        builder = self.builder(new_state(rules, slots=slots))
+        builder.encoded = self.encoded = replace_rules(self.encoded, rules)
+        hostable = self.view.packing_class >= 0
+        builder.build(fleet, wanted)
+        builder.insert(wanted, builder.new_nodes())
+        nowhere = np.where(hostable, 0, wanted)
+        wanted = np.where(hostable, wanted, 0)
+        nowhere += builder.open_for_rest(wanted)
+        builder.drop_empty()
+        return Found(state=builder.state, builder=builder, nowhere=nowhere, objective=self._objective(builder, {}))
+
+    def from_running(
+        self, *, held: Ints, room: Ints, takes: Ints, pending: Ints, movable: Ints, may_go: Ints, eviction_cost: float,
+        node_min_saving: float,
+    ) -> Found:  # fmt: skip
+        """What is worth changing: tries to replace the most wasteful nodes, more or fewer at once, and keeps the best.
+
+        ``held`` (N, C) pods on running nodes, ``room`` (N, R), ``takes`` (N,), ``pending`` (C,), ``movable`` (N, C) the
+        pods that would be evicted, ``may_go`` indices of nodes that may be emptied.
+        """
+        value = self.value_of_class()
+        sites = len(self.encoded.launchables) + np.arange(len(self.encoded.nodes))
+        objective = self.encoded.objective[sites]
+        evictions = movable.sum(axis=1)
+        waste = objective - movable @ value - eviction_cost * evictions
+        ranked = [int(n) for n in may_go[np.argsort(-(waste / np.maximum(objective, 1e-9))[may_go], kind="stable")]]
+        wasteful = [n for n in ranked if waste[n] >= node_min_saving * objective[n]]
+        going = self.budget.until(FLEET_SHARE)
+        best: Found | None = None
+        for share in (0.0, *PREFIXES):
+            gone = wasteful[: round(share * len(wasteful))]
+            if best is not None and (not gone or not going()):
+                continue
+            found = self._without(gone, held, room, takes, pending, movable)
+            found = self._tightened(found, ranked, movable, objective, eviction_cost, node_min_saving)
+            found.objective = self._objective(found.builder, found.removed, objective, eviction_cost, evictions)
+            better = best is None or (
+                found.nowhere.sum(), found.objective) < (best.nowhere.sum(), best.objective - 1e-9)  # fmt: skip
+            if better:
+                best = found
+                self.report("moves", self._billed(found), self.bound.lower_bound)
+        assert best is not None
+        return best
+
+    def _without(
+        self, gone: list[int], held: Ints, room: Ints, takes: Ints, pending: Ints, movable: Ints
+    ) -> Found:
+        """The cluster with some nodes emptied: spare room first, then new nodes; nodes whose pods have no place stay."""
+        gone = list(gone)
+        while True:
+            wanted = pending + movable[gone].sum(axis=0)
+            state = self.running_state(held, room, takes, slots=len(takes) + int(wanted.sum()) + 1)
+            rules = self.encoded.rules
+            for n in gone:
+                state.takes[n] = 0
+                for c in np.flatnonzero(movable[n]):
+                    put(rules, state, int(c), n, -int(movable[n, c]))
+            builder = self.builder(state)
+            stay = np.setdiff1d(np.arange(len(takes)), gone)
+            builder.insert(wanted, stay)
+            demand = self.view.demand_of(wanted)
+            if demand.any():
+                builder.build(self.fleet_for(demand, until=FLEET_SHARE, improving=False), wanted)
+                builder.insert(wanted, np.concatenate([stay, builder.new_nodes()]))
+            nowhere = builder.open_for_rest(wanted)
+            lost = np.maximum(0, nowhere - pending)
+            back = [n for n in gone if (movable[n] * (lost > 0)).any()]
+            if not back:
+                builder.drop_empty()
+                return Found(state=state, builder=builder, nowhere=nowhere, removed=frozenset(gone))
+            gone = [n for n in gone if n not in set(back)]
+
+    def _tightened(
+        self, found: Found, ranked: list[int], movable: Ints, objective: Floats, eviction_cost: float,
+        node_min_saving: float,
+    ) -> Found:  # fmt: skip
+        """Empty further nodes one at a time, the most wasteful first, where all their pods fit elsewhere."""
+        state, rules, builder = found.state, self.encoded.rules, found.builder
+        removed = set(found.removed)
+        log = np.empty((int(movable.sum(axis=1).max(initial=0)) + int(state.held.sum(axis=1).max(initial=0)) + 1, 2),
+                       np.int64)  # fmt: skip
+        for node in sorted(builder.new_nodes(), key=lambda n: -self.encoded.objective[state.site[n]]):
+            mine = state.held[node].astype(np.int64)
+            if self._empty(found, int(node), mine, removed, log):
+                close_node(rules, state, int(node))
+        for node in ranked:
+            mine = movable[node]
+            gain = objective[node] - eviction_cost * mine.sum()
+            gained = state.held[node].sum() - mine.sum()
+            if node in removed or gained != 0 or gain < node_min_saving * objective[node]:
+                continue
+            if self._empty(found, node, mine, removed, log):
+                removed.add(node)
+        found.removed = frozenset(removed)
+        return found
+
+    def _empty(self, found: Found, node: int, mine: Ints, removed: set[int], log: Ints) -> bool:
+        state = found.state
+        takes = state.takes[node]
+        state.takes[node] = 0
+        others = np.concatenate([np.flatnonzero(state.takes[: len(self.encoded.nodes)]), found.builder.new_nodes()])
+        moved = try_empty(
+            self.encoded.rules, state, node, mine, others, found.builder.scale, found.builder.order, log
+        )
+        if moved < 0:
+            state.takes[node] = takes
+            return False
+        return True
+
+    def running_state(self, held: Ints, room: Ints, takes: Ints, *, slots: int) -> State:
+        state = new_state(self.encoded.rules, slots=slots)
+        for n in range(len(takes)):
+            open_node(self.encoded.rules, state, n, self.encoded.site_of_node(n), room[n], int(takes[n]))
+            for c in np.flatnonzero(held[n]):
+                put(self.encoded.rules, state, int(c), n, int(held[n, c]))
+        return state
+
+    def _objective(
+        self, builder: Builder, removed: frozenset[int] | dict[int, int], objective: Floats | None = None,
+        eviction_cost: float = 0.0, evictions: Ints | None = None,
+    ) -> float:  # fmt: skip
+        total = float(self.encoded.objective[builder.state.site[builder.new_nodes()]].sum())
+        if objective is not None and evictions is not None:
+            stay = np.setdiff1d(np.arange(len(objective)), list(removed))
+            total += float(np.nansum(objective[stay])) + eviction_cost * float(evictions[list(removed)].sum())
+        return total
+
+    def _billed(self, found: Found) -> float:
+        sites = len(self.encoded.launchables) + np.array(
+            [n for n in range(len(self.encoded.nodes)) if n not in found.removed], np.int64
+        )
+        new = found.state.site[found.builder.new_nodes()]
+        return float(np.nansum(self.encoded.price[sites]) + self.encoded.price[new].sum())
+
+
+def with_quotas(encoded: Encoded, pods: Ints):  # type: ignore[no-untyped-def]
+    """Rules that let a fresh fleet fill zones in any order: each spread counter knows what it will hold in the end."""
+    rules = encoded.rules
+    launchable = len(encoded.launchables)
+    quota, over = rules.quota.copy(), rules.quota_over.copy()
+    for t in np.flatnonzero((rules.spread > 0) & (rules.by_node == 0)):
+        counted = rules.counts_here[t, :launchable] > 0
+        domains = np.unique(rules.domain[t, :launchable][counted])
+        over[t] = max(1, int((domains >= 0).sum()))
+        raising = [
+            c for c in range(len(pods)) if t in rules.raise_counter[rules.raise_at[c] : rules.raise_at[c + 1]]
+        ]
+        quota[t] = int(pods[raising].sum())
+    return rules._replace(quota=quota, quota_over=over)
+
+
+def replace_rules(encoded: Encoded, rules):  # type: ignore[no-untyped-def]
+    """The same encoding under other rules."""
+    from dataclasses import replace
+
+    return replace(encoded, rules=rules)
+
+
+__all__ = ["Found", "Search", "UNLIMITED"]

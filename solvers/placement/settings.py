@@ -1,0 +1,60 @@
+"""How long and how to plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+INTERRUPTED_S = 1e6
+"""A clock that says so much has passed was moved by somebody who wants the best plan now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of one run of the planner.
+
+    Parameters
+    ----------
+    seed
+        Seed of every random choice.
+    time_limit_s
+        Seconds after which the best plan so far is taken. The steps after the search (ordering, explaining) come on top.
+    work_limit
+        Rounds of work after which it is taken instead, whatever the time: the same on every machine.
+    from_scratch
+        Ignore what runs: the ideal fleet for these pods.
+    """
+
+    seed: int = 0
+    time_limit_s: float = 10.0
+    work_limit: int | None = None
+    from_scratch: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.time_limit_s > 0:
+            raise ValueError(f"time_limit_s must be above 0, not {self.time_limit_s}")
+        if self.work_limit is not None and self.work_limit < 1:
+            raise ValueError(f"work_limit must be at least 1, not {self.work_limit}")
+
+
+class Budget:
+    """Counts the rounds and seconds of one run. The clock is the caller's."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._started = clock()
+        self._rounds = 0
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return self._clock() - self._started
+
+    def until(self, share: float) -> Callable[[], bool]:
+        """A question that counts one round each time and answers whether ``share`` of the whole budget is unspent."""
+
+        def keep_going() -> bool:
+            self._rounds += 1
+            if self._settings.work_limit is not None:
+                return self._rounds < share * self._settings.work_limit and self.seconds() < INTERRUPTED_S
+            return self.seconds() < share * self._settings.time_limit_s
+
+        return keep_going

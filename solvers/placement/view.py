@@ -1,0 +1,186 @@
+"""The cluster as a packing problem: placement classes merged where packing cannot tell them apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.placement.encode import Encoded
+from solvers.placement.packing import UNLIMITED, Flags, Floats, Ints, Packing, undominated
+from solvers.placement.topology import RuleKind
+
+MAX_GROUP_AXES = 8
+"""Groups of one pod per node that become a resource of their own; the largest, since each slows pricing down."""
+
+MAX_PACKING_CLASSES = 600
+"""Above, single-class groups are merged by shape: the master's rows are what its time grows with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Packing and how it maps to the encoded cluster.
+
+    ``packing`` is priced as billed and relaxes every rule between pods but one-per-node groups, so its bound is a bound
+    of the cluster; ``steering`` is priced by objective and narrowed to what single nodes may hold in a new fleet. Both
+    share classes and kinds. ``packing_class`` (C,) is -1 for classes that no launchable kind can hold; ``member`` lists
+    the placement classes of packing class p from ``member_at[p]``; ``sites_of_kind[k]`` the sites, cheapest first.
+    """
+
+    packing: Packing
+    steering: Packing
+    packing_class: Ints
+    member_at: Ints
+    member: Ints
+    sites_of_kind: tuple[Ints, ...]
+
+    def demand_of(self, pods: Ints) -> Ints:
+        """Pods by packing class of pods (C,) by placement class."""
+        known = self.packing_class >= 0
+        demand = np.bincount(self.packing_class[known], weights=pods[known], minlength=self.packing.classes)
+        return demand.astype(np.int64)
+
+
+def view_of(encoded: Encoded, *, demand: Ints, running: Ints) -> View:
+    """Pose the packing of ``demand`` (C,) on all that can be launched and on the ``running`` node indices as supply."""
+    kind_capacity, kind_ok, sites_of_kind = _launchable_kinds(encoded)
+    supply = np.full(len(kind_capacity), UNLIMITED, np.int64)
+    price = np.array([encoded.price[sites].min() for sites in sites_of_kind])
+    objective = np.array([encoded.objective[sites].min() for sites in sites_of_kind])
+    if running.size:
+        more = _running_kinds(encoded, running)
+        kind_capacity, kind_ok = np.vstack([kind_capacity, more[0]]), np.hstack([kind_ok, more[1]])
+        price, objective = np.concatenate([price, more[2]]), np.concatenate([objective, more[3]])
+        supply = np.concatenate([supply, more[4]])
+        sites_of_kind += more[5]
+    packing_class, groups = _merge(encoded, demand, kind_capacity, kind_ok, supply)
+    classes = int(packing_class.max(initial=-1)) + 1
+    first = np.array([int(np.flatnonzero(packing_class == p)[0]) for p in range(classes)], np.int64)
+    order = np.argsort(packing_class, kind="stable")
+    member = order[packing_class[order] >= 0]
+    member_at = np.searchsorted(packing_class[member], np.arange(classes + 1))
+    axes = _group_axes(groups, packing_class, classes, demand)
+    size = np.hstack([encoded.rules.size[first], axes]) if classes else np.zeros((0, kind_capacity.shape[1]), np.int64)
+    capacity = np.hstack([kind_capacity, np.ones((len(kind_capacity), axes.shape[1]), np.int64)])
+    alone = np.array([bool(groups[c]) for c in first], bool)
+    packed = np.bincount(packing_class[packing_class >= 0], weights=demand[packing_class >= 0], minlength=classes)
+    packing = Packing(
+        size=np.ascontiguousarray(size),
+        demand=packed.astype(np.int64),
+        limit=np.where(alone, 1, UNLIMITED),
+        capacity=np.ascontiguousarray(capacity),
+        price=price,
+        allowed=np.ascontiguousarray(kind_ok[encoded.filter_of_class[first]].T) if classes else kind_ok[:0].T.copy(),
+        supply=supply,
+    )
+    keep = undominated(packing, price, objective)
+    packing = _only(packing, keep)
+    spread = _spread_limit(encoded, first)
+    steering = Packing(
+        size=packing.size, demand=packing.demand, limit=np.minimum(packing.limit, spread), capacity=packing.capacity,
+        price=objective[keep], allowed=packing.allowed, supply=packing.supply,
+    )  # fmt: skip
+    return View(
+        packing=packing,
+        steering=steering,
+        packing_class=packing_class,
+        member_at=member_at.astype(np.int64),
+        member=member.astype(np.int64),
+        sites_of_kind=tuple(sites_of_kind[k] for k in keep),
+    )
+
+
+def _only(packing: Packing, keep: Ints) -> Packing:
+    return Packing(
+        size=packing.size, demand=packing.demand, limit=packing.limit,
+        capacity=np.ascontiguousarray(packing.capacity[keep]), price=packing.price[keep],
+        allowed=np.ascontiguousarray(packing.allowed[keep]), supply=packing.supply[keep],
+    )  # fmt: skip
+
+
+def _launchable_kinds(encoded: Encoded) -> tuple[Ints, Flags, tuple[Ints, ...]]:
+    """Launchable sites with equal room that the same filters accept are one kind, its sites cheapest first."""
+    launchable = len(encoded.launchables)
+    usable = np.flatnonzero((encoded.capacity[:launchable] >= 0).all(axis=1))
+    columns = encoded.filter_ok[:, usable]
+    key = np.hstack([encoded.capacity[usable], columns.T.astype(np.int64)])
+    _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    order = np.lexsort((usable, encoded.objective[usable], inverse.ravel()))
+    cuts = np.flatnonzero(np.diff(inverse.ravel()[order])) + 1
+    sites = tuple(usable[part] for part in np.split(order, cuts)) if usable.size else ()
+    return encoded.capacity[usable[first]], columns[:, first], sites
+
+
+def _running_kinds(
+    encoded: Encoded, running: Ints
+) -> tuple[Ints, Flags, Floats, Floats, Ints, tuple[Ints, ...]]:
+    """Running nodes alike in room, filters and price are one kind, with as many in supply."""
+    sites = running + len(encoded.launchables)
+    room = np.maximum(encoded.capacity[sites], 0)
+    price, objective = encoded.price[sites], encoded.objective[sites]
+    key = np.hstack([room, encoded.filter_ok[:, sites].T.astype(np.int64), (price * 1e6).astype(np.int64)[:, None]])
+    _, first, inverse, count = np.unique(key, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    groups = tuple(sites[inverse.ravel() == k] for k in range(len(first)))
+    return room[first], encoded.filter_ok[:, sites[first]], price[first], objective[first], count, groups
+
+
+def _merge(
+    encoded: Encoded, demand: Ints, kind_capacity: Ints, kind_ok: Flags, supply: Ints
+) -> tuple[Ints, list[tuple[int, ...]]]:
+    """Packing class of each placement class, and the groups of one per node that each placement class is in."""
+    size = encoded.rules.size
+    groups = [_alone_on_node(encoded, c) for c in range(len(size))]
+    open_ended = supply == UNLIMITED
+    hostable = np.zeros(len(size), bool)
+    for k in np.flatnonzero(open_ended):
+        hostable |= (size <= kind_capacity[k]).all(axis=1) & (kind_ok[encoded.filter_of_class, k] > 0)
+    look = [kind_ok[f].tobytes() for f in range(len(encoded.filter_ok))]
+    wanted = np.flatnonzero(hostable & (demand > 0))
+    for keep_groups in (True, False):
+        table: dict[tuple[object, ...], int] = {}
+        packing_class = np.full(len(size), -1, np.int64)
+        for c in wanted:
+            key = (size[c].tobytes(), look[encoded.filter_of_class[c]], groups[c] if keep_groups else ())
+            packing_class[c] = table.setdefault(key, len(table))
+        if len(table) <= MAX_PACKING_CLASSES:
+            break
+        if keep_groups:
+            groups = [() for _ in groups]
+    return packing_class, groups
+
+
+def _alone_on_node(encoded: Encoded, c: int) -> tuple[int, ...]:
+    """Hostname counters that a class both raises and forbids: no two of such pods share a node."""
+    rules = encoded.rules
+    raised = set(rules.raise_counter[rules.raise_at[c] : rules.raise_at[c + 1]].tolist())
+    bound = range(rules.rule_at[c], rules.rule_at[c + 1])
+    forbidden = {int(rules.rule_counter[at]) for at in bound if rules.rule_kind[at] == RuleKind.FORBID}
+    return tuple(sorted(t for t in raised & forbidden if rules.by_node[t]))
+
+
+def _group_axes(groups: list[tuple[int, ...]], packing_class: Ints, classes: int, demand: Ints) -> Ints:
+    """A column of 0 and 1 for each large group that spans packing classes, (classes, axes)."""
+    members: dict[int, set[int]] = {}
+    pods: dict[int, int] = {}
+    for c, counters in enumerate(groups):
+        for t in counters if packing_class[c] >= 0 else ():
+            members.setdefault(t, set()).add(int(packing_class[c]))
+            pods[t] = pods.get(t, 0) + int(demand[c])
+    distinct: dict[frozenset[int], int] = {}
+    for t in sorted(members, key=lambda t: (-pods[t], t)):
+        if len(members[t]) > 1:
+            distinct.setdefault(frozenset(members[t]), t)
+    axes = np.zeros((classes, min(MAX_GROUP_AXES, len(distinct))), np.int64)
+    for a, together in enumerate(list(distinct)[:MAX_GROUP_AXES]):
+        axes[list(together), a] = 1
+    return axes
+
+
+def _spread_limit(encoded: Encoded, first: Ints) -> Ints:
+    """Most pods of a class that a new node may hold under hostname spread: its skew, since new nodes begin empty."""
+    rules = encoded.rules
+    limit = np.full(len(first), UNLIMITED, np.int64)
+    for p, c in enumerate(first):
+        for at in range(rules.rule_at[c], rules.rule_at[c + 1]):
+            by_node = rules.by_node[rules.rule_counter[at]]
+            if rules.rule_kind[at] == RuleKind.SPREAD and by_node and rules.rule_own[at]:
+                limit[p] = min(limit[p], rules.rule_skew[at])
+    return limit
