@@ -6,6 +6,7 @@ when kube-scheduler would accept it at its target at that moment; the empty node
 replica therefore moves only once its new node runs.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,23 +30,35 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What changes: ``removed`` node slots, ``target_of`` pods that move, ``launched`` slots with their sites."""
+    """What changes: ``removed`` node slots, ``launched`` slots with their sites, and the places that pods gain.
+
+    ``gains[c]`` lists (node slot, pods) that nodes hold more of class c in the end.
+    """
 
     removed: tuple[int, ...]
-    target_of: Mapping[int, int]
     launched: Mapping[int, int]
+    gains: Mapping[int, Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Moves in order, or the node slots that could not be emptied without breaking a rule."""
+    """Moves in order and the places left for pending pods, or the node slots that no order empties.
+
+    ``target_of`` gives the node slot of each pod that moves; ``left[c]`` the places of class c not taken by movers.
+    """
 
     moves: tuple[Move, ...]
+    target_of: Mapping[int, int]
+    left: Mapping[int, Sequence[int]]
     stuck: frozenset[int]
 
 
 class Sequencer:
-    """Simulates a transition on the engine's state of what runs; the state changes in place."""
+    """Simulates a transition on the engine's state of what runs; the state changes in place.
+
+    Which pod of a class takes which of its places is decided here, when it moves: pods of a class are alike, and the
+    rules of the moment (spread above all) may accept one place before another.
+    """
 
     def __init__(
         self, encoded: Encoded, state: State, *, transition: Transition, pods_on: Mapping[int, Sequence[int]],
@@ -54,37 +67,66 @@ class Sequencer:
         self._encoded, self._state, self._transition = encoded, state, transition
         self._pods_on, self._budgets_of, self._allowance = pods_on, budgets_of, allowance
         self._width = max_concurrent
+        self._places = {c: Counter(dict(places)) for c, places in transition.gains.items()}
         self._moves: list[Move] = []
+        self._target_of: dict[int, int] = {}
         self._step = 0
         self._launched: set[int] = set()
+        self._waiting = {node: list(pods_on.get(node, ())) for node in transition.removed}
 
     def run(self) -> Order:
-        """Order everything; stops at the first batch that cannot be emptied."""
-        for batch in self._batches():
-            targets = {self._transition.target_of[p] for n in batch for p in self._pods_on.get(n, ())}
-            self._launch(sorted(targets & self._transition.launched.keys() - self._launched))
-            self._act(ActionKind.CORDON, batch)
-            for node in batch:
-                self._state.takes[node] = 0
-            stuck = self._empty(batch)
-            if stuck:
-                return Order(moves=(), stuck=frozenset(stuck))
-            self._act(ActionKind.TERMINATE, batch)
-            for node in batch:
-                close_node(self._encoded.rules, self._state, node)
+        """Order everything. Nodes that cannot be emptied yet are tried again after the others."""
+        todo = list(self._transition.removed)
+        while todo:
+            later: list[int] = []
+            for batch in self._batches(todo):
+                later += self._drain(batch)
+            if len(later) == len(todo):
+                return Order(moves=(), target_of={}, left={}, stuck=frozenset(todo))
+            todo = later
         self._launch(sorted(self._transition.launched.keys() - self._launched))
-        return Order(moves=tuple(self._moves), stuck=frozenset())
+        left = {c: list(places.elements()) for c, places in self._places.items()}
+        return Order(moves=tuple(self._moves), target_of=self._target_of, left=left, stuck=frozenset())
 
-    def _batches(self) -> list[list[int]]:
-        """Removed nodes, those whose pods share targets next to each other."""
-        far = len(self._state.site)
-
-        def first_target(node: int) -> tuple[int, int]:
-            targets = (self._transition.target_of[p] for p in self._pods_on.get(node, ()))
-            return min(targets, default=far), node
-
-        ordered = sorted(self._transition.removed, key=first_target)
+    def _batches(self, nodes: Sequence[int]) -> list[list[int]]:
+        """Nodes as many at once as the policy allows, those with the fewest pods first: they free budget soonest."""
+        ordered = sorted(nodes, key=lambda n: (len(self._waiting[n]), n))
         return [ordered[at : at + self._width] for at in range(0, len(ordered), self._width)]
+
+    def _drain(self, batch: Sequence[int]) -> list[int]:
+        """Empty and terminate the nodes of a batch; returns those that keep pods for now."""
+        self._launch_for(Counter(int(self._encoded.class_of[p]) for n in batch for p in self._waiting[n]))
+        self._act(ActionKind.CORDON, [node for node in batch if self._state.takes[node]])
+        for node in batch:
+            self._state.takes[node] = 0
+        while self._evict_wave(batch) or self._launch_one_more(batch):
+            pass
+        empty = [node for node in batch if not self._waiting[node]]
+        self._act(ActionKind.TERMINATE, empty)
+        for node in empty:
+            close_node(self._encoded.rules, self._state, node)
+        return [node for node in batch if self._waiting[node]]
+
+    def _launch_for(self, pods: Mapping[int, int]) -> None:
+        """Launch what is needed for so many pods of each class to have a place, in the order of the slots."""
+        wanted: list[int] = []
+        for c, count in pods.items():
+            room = 0
+            for node in sorted(self._places.get(c, ())):
+                if room >= count:
+                    break
+                room += self._places[c][node]
+                if node in self._transition.launched and node not in self._launched and node not in wanted:
+                    wanted.append(node)
+        self._launch(sorted(wanted))
+
+    def _launch_one_more(self, batch: Sequence[int]) -> bool:
+        """Launch further nodes with places for what is left in a batch; false when all of them run."""
+        classes = {int(self._encoded.class_of[p]) for n in batch for p in self._waiting[n]}
+        coming = {n for c in classes for n, count in self._places.get(c, Counter()).items() if count > 0}
+        missing = sorted((coming & self._transition.launched.keys()) - self._launched)
+        self._launch(missing[: self._width])
+        return bool(missing)
 
     def _launch(self, nodes: Sequence[int]) -> None:
         for at in range(0, len(nodes), self._width):
@@ -100,78 +142,72 @@ class Sequencer:
             self._step += 1
             self._moves += [Move(step=self._step, kind=kind, node=node) for node in nodes]
 
-    def _empty(self, batch: Sequence[int]) -> set[int]:
-        """Evict all pods of a batch, wave by wave; returns the nodes that keep pods which may go nowhere."""
-        left = [(pod, node) for node in batch for pod in self._pods_on.get(node, ())]
-        while left:
-            wave = self._wave(left)
-            if not wave:
-                return {node for _, node in left}
-            self._step += 1
-            self._moves += [
-                Move(step=self._step, kind=ActionKind.EVICT, node=n, pod=p, target=self._transition.target_of[p])
-                for p, n in wave
-            ]
-            gone = {pod for pod, _ in wave}
-            left = [(pod, node) for pod, node in left if pod not in gone]
-        return set()
+    def _evict_wave(self, batch: Sequence[int]) -> bool:
+        """Evict what may leave at once; false when nothing may."""
+        wave = self._wave([(pod, node) for node in batch for pod in self._waiting[node]])
+        if not wave:
+            return False
+        self._step += 1
+        for pod, node, target in wave:
+            self._moves.append(Move(step=self._step, kind=ActionKind.EVICT, node=node, pod=pod, target=target))
+            self._target_of[pod] = target
+            self._waiting[node].remove(pod)
+        return True
 
-    def _wave(self, left: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """A set of pods that may leave together, in an order in which each is accepted at its target."""
-        spent: dict[int, int] = {}
+    def _wave(self, left: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+        """Pods that may leave together (pod, node, target), in an order in which each is accepted at its target."""
+        spent: Counter[int] = Counter()
         trial: list[tuple[int, int]] = []
         for pod, node in left:
             budgets = self._budgets_of[pod]
-            if all(spent.get(b, 0) < self._allowance[b] for b in budgets):
+            if all(spent[b] < self._allowance[b] for b in budgets):
                 trial.append((pod, node))
-                for b in budgets:
-                    spent[b] = spent.get(b, 0) + 1
+                spent.update(budgets)
         while trial:
             placed = self._place_together(trial)
             if len(placed) == len(trial):
                 return placed
-            for pod, _ in placed:
-                self._shift(pod, self._transition.target_of[pod], -1)
+            for pod, _, target in placed:
+                self._shift(pod, target, -1)
+                self._places[int(self._encoded.class_of[pod])][target] += 1
             for pod, node in trial:
                 self._shift(pod, node, 1)
-            accepted = {pod for pod, _ in placed}
+            accepted = {pod for pod, _, _ in placed}
             trial = [(pod, node) for pod, node in trial if pod in accepted]
         return []
 
-    def _place_together(self, trial: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """All leave, then each is placed as soon as its target accepts it."""
+    def _place_together(self, trial: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+        """All leave, then each is placed as soon as one of the places of its class accepts it."""
         for pod, node in trial:
             self._shift(pod, node, -1)
-        placed: list[tuple[int, int]] = []
+        placed: list[tuple[int, int, int]] = []
         waiting = list(trial)
         progress = True
         while waiting and progress:
-            progress = False
             still: list[tuple[int, int]] = []
             for pod, node in waiting:
-                target = self._transition.target_of[pod]
-                if fits(self._encoded.rules, self._state, int(self._encoded.class_of[pod]), target):
-                    self._shift(pod, target, 1)
-                    placed.append((pod, node))
-                    progress = True
-                else:
+                target = self._place_for(int(self._encoded.class_of[pod]))
+                if target is None:
                     still.append((pod, node))
+                    continue
+                self._shift(pod, target, 1)
+                placed.append((pod, node, target))
+            progress = len(still) < len(waiting)
             waiting = still
         return placed
 
+    def _place_for(self, c: int) -> int | None:
+        """Take a place of a class that accepts a pod now."""
+        places = self._places.get(c, Counter())
+        for target, count in places.items():
+            ready = target < len(self._encoded.nodes) or target in self._launched
+            if count > 0 and ready and fits(self._encoded.rules, self._state, c, target):
+                places[target] -= 1
+                return target
+        return None
+
     def _shift(self, pod: int, node: int, by: int) -> None:
         put(self._encoded.rules, self._state, int(self._encoded.class_of[pod]), node, by)
-
-
-def assign(
-    sources: Mapping[int, Sequence[int]], gains: Mapping[int, Sequence[tuple[int, int]]]
-) -> dict[int, int]:
-    """Name the pods: ``sources[c]`` pods of a class that need a place, ``gains[c]`` (node slot, pods) it gained."""
-    target_of: dict[int, int] = {}
-    for c, pods in sources.items():
-        places = [node for node, count in gains.get(c, ()) for _ in range(count)]
-        target_of.update(zip(pods, places, strict=False))
-    return target_of
 
 
 def gains_of(state: State, before: np.ndarray, *, slots: Sequence[int]) -> dict[int, list[tuple[int, int]]]:

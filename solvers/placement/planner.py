@@ -13,7 +13,7 @@ from solvers.placement import explain
 from solvers.placement.encode import Encoded, encode
 from solvers.placement.engine import State
 from solvers.placement.freedom import Freedom, freedom_of
-from solvers.placement.moves import Move, Order, Sequencer, Transition, assign, gains_of
+from solvers.placement.moves import Move, Order, Sequencer, Transition, gains_of
 from solvers.placement.packing import Ints
 from solvers.placement.prices import as_from_scratch, with_prices
 from solvers.placement.retype import limited, within_limits
@@ -96,7 +96,8 @@ class _Run:
         )  # fmt: skip
         self.search.relax()
         if not self.snapshot.nodes:
-            return self._finish(self.search.from_scratch(), Order(moves=(), stuck=frozenset()), {}, "")
+            found = self.search.from_scratch()
+            return self._finish(found, self._order(found), "")
         return self._from_running()
 
     def _from_running(self) -> Plan:
@@ -108,10 +109,9 @@ class _Run:
             quiet = self._too_little(found)
             if quiet and may_go.size:
                 found = self._search(np.empty(0, np.int64))
-            target_of = self._targets(found)
-            order = self._order(found, target_of)
+            order = self._order(found)
             if not order.stuck:
-                return self._finish(found, order, target_of, quiet)
+                return self._finish(found, order, quiet)
             blocked |= order.stuck
         raise AssertionError("a plan without removals has nothing to order")
 
@@ -169,32 +169,31 @@ class _Run:
             f"{self.policy.min_saving_share:.1%} worth any disruption."
         )
 
-    def _targets(self, found: Found) -> dict[int, int]:
-        """Where each pod goes that moves or waits, by pod index; pods with no place are missing."""
-        new = found.builder.new_nodes()
+    def _order(self, found: Found) -> Order:
+        new = [int(n) for n in found.builder.new_nodes()]
         stay = [n for n in range(len(self.encoded.nodes)) if n not in found.removed]
-        gains = gains_of(found.state, self.held, slots=[*stay, *[int(n) for n in new]])
-        sources: dict[int, list[int]] = {}
-        for n in sorted(found.removed):
-            for p in self.pods_on[n]:
-                sources.setdefault(int(self.encoded.class_of[p]), []).append(p)
-        for p, pod in enumerate(self.encoded.pods):
-            if not pod.node_name:
-                sources.setdefault(int(self.encoded.class_of[p]), []).append(p)
-        return assign(sources, gains)
-
-    def _order(self, found: Found, target_of: Mapping[int, int]) -> Order:
-        moving = {p: t for p, t in target_of.items() if self.encoded.pods[p].node_name}
-        budgets_of = [self.freedom.budgets_of[pod.key] for pod in self.encoded.pods]
         launched = self._sites_within_limits(found)
-        state = self._current_state(slots=len(found.state.site))
         return Sequencer(
-            self.encoded, state,
-            transition=Transition(removed=tuple(sorted(found.removed)), target_of=moving, launched=launched),
-            pods_on=self.pods_on, budgets_of=budgets_of,
+            self.encoded, self._current_state(slots=len(found.state.site)),
+            transition=Transition(
+                removed=tuple(sorted(found.removed)), launched=launched,
+                gains=gains_of(found.state, self.held, slots=[*stay, *new]),
+            ),
+            pods_on=self.pods_on, budgets_of=[self.freedom.budgets_of[pod.key] for pod in self.encoded.pods],
             allowance=[budget.disruptions_allowed for budget in self.snapshot.budgets],
             max_concurrent=self.policy.max_concurrent_actions,
         ).run()  # fmt: skip
+
+    def _targets(self, order: Order) -> dict[int, int]:
+        """Node slot of each pod that moves or waits, by pod index; pods with no place are missing."""
+        target_of = dict(order.target_of)
+        left = {c: iter(places) for c, places in order.left.items()}
+        for p, pod in enumerate(self.encoded.pods):
+            if not pod.node_name:
+                place = next(left.get(int(self.encoded.class_of[p]), iter(())), None)
+                if place is not None:
+                    target_of[p] = place
+        return target_of
 
     def _current_state(self, *, slots: int) -> State:
         sites = len(self.encoded.launchables) + np.arange(len(self.encoded.nodes))
@@ -217,10 +216,8 @@ class _Run:
     def _cost_now(self) -> float:
         return sum(node.price_usd_per_h or 0.0 for node in self.encoded.nodes)
 
-    def _finish(self, found: Found, order: Order, target_of: Mapping[int, int], quiet: str) -> Plan:
-        if not self.snapshot.nodes:
-            target_of = self._targets(found)
-            order = self._order(found, {})
+    def _finish(self, found: Found, order: Order, quiet: str) -> Plan:
+        target_of = self._targets(order)
         nodes, names = self._planned_nodes(found, target_of)
         unplaced = self._unplaced(found, target_of)
         cost = sum(node.price_usd_per_h or 0.0 for node in nodes)

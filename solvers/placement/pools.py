@@ -7,6 +7,7 @@ large loss) until the exact probability holds; of this, Spot within the loss sha
 cheapest is taken. The choice is always within the limits; with a limit on the probability it need not be the cheapest.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from fractions import Fraction
 from heapq import heapify, heapreplace
 from itertools import chain
 
-from ortools.sat.python import cp_model
+from ortools.linear_solver.python import model_builder as mb
 
 from domain.policy import Policy
 from domain.units import to_micro_usd
 from solvers.placement.risk import Exposure, RiskNode, exposure
 
-DETERMINISTIC_S = 0.3
-"""CP-SAT's deterministic time for one solve, in its seconds: many times what clusters of 5 000 nodes need."""
+SCIP = "numerics/feastol = 1e-9\nlimits/gap = 1e-6\nlimits/nodes = 200"
+"""Limits of one solve that need no clock: the same launches, the same choice. Nearly all end at the first node."""
 
 SHARE_DENOMINATOR = 1_000_000
 """Shares count as fractions of at most this denominator: a third is a third, and no coefficient overflows."""
@@ -312,16 +313,21 @@ def _tightened(task: _Task) -> Counts | None:
 
 
 def _stepwise(task: _Task) -> Counts | None:
-    """Let pools hold less and less until losing much at once is improbable enough."""
-    loss = _fraction(task.limits.loss_share)
-    for share in dict.fromkeys(min(task.limits.share, loss / pools) for pools in LOSS_STEPS):
-        counts = _solve(task, _Tightening(share=share))
-        if counts is None:
-            return None
-        held = _even(task, counts)
+    """Let pools hold less and less until losing much at once is improbable enough; bisected, since less loses less."""
+    loss, best = _fraction(task.limits.loss_share), None
+    shares = list(dict.fromkeys(min(task.limits.share, loss / pools) for pools in LOSS_STEPS))
+    low, high = 0, len(shares)
+    while low < high:
+        middle = (low + high) // 2
+        counts = _solve(task, _Tightening(share=shares[middle]))
+        held = None if counts is None else _even(task, counts)
         if held is not None:
-            return held
-    return None
+            best = held
+        if held is not None or counts is None:
+            high = middle
+        else:
+            low = middle + 1
+    return best
 
 
 def _cost(task: _Task, counts: Counts) -> int:
@@ -338,66 +344,71 @@ class _Model:
 
     def __init__(self, task: _Task, tight: _Tightening) -> None:
         self._task, self._tight = task, tight
-        self._model = cp_model.CpModel()
-        self._number = [self._numbers(group) for group in task.groups]
-        self._by_pool: dict[str, list[tuple[int, cp_model.IntVar]]] = {pool: [] for pool in task.spot_pools()}
+        self._model = mb.Model()
+        self._numbers = [self._group(group) for group in task.groups]
+        self._by_pool: dict[str, list[tuple[int, mb.Variable]]] = {pool: [] for pool in task.spot_pools()}
         for option, number in self._variables():
             if option.spot:
                 self._by_pool[option.pool].append((option.vcpu, number))
         self._fixed = exposure((node, 1) for node in task.fixed)
-        self._total = self._all_vcpus()
+        self._total = self._model.new_num_var(0, math.inf, "")
+        sizes = ((option.vcpu, number) for option, number in self._variables())
+        self._model.add(self._total == _sum(sizes, plus=self._fixed.vcpus))
         for pool in self._by_pool:
             self._limit(pool)
         if tight.spot is not None:
-            self._within(sum(map(self._load, self._by_pool)), share=tight.spot)
-        self._model.minimize(sum(to_micro_usd(option.cost_usd_per_h) * number for option, number in self._variables()))
+            load = _sum(chain(*self._by_pool.values()), plus=sum(self._fixed.spot.values()))
+            self._within(load, share=tight.spot)
+        self._model.minimize(_sum((option.cost_usd_per_h, number) for option, number in self._variables()))
 
     def solved(self) -> Counts | None:
         """Counts of least cost."""
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.max_deterministic_time = DETERMINISTIC_S
-        if solver.solve(self._model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        solver = mb.Solver("scip")
+        solver.set_solver_specific_parameters(SCIP)
+        if solver.solve(self._model) not in (mb.SolveStatus.OPTIMAL, mb.SolveStatus.FEASIBLE):
             return None
         counts = [[0] * len(group.options) for group in self._task.groups]
-        for taken, numbers in zip(counts, self._number, strict=True):
+        for taken, numbers in zip(counts, self._numbers, strict=True):
             for option, number in numbers.items():
-                taken[option] = solver.value(number)
+                taken[option] = round(solver.value(number))
         return counts
 
-    def _numbers(self, group: _Group) -> dict[int, cp_model.IntVar]:
+    def _group(self, group: _Group) -> dict[int, mb.Variable]:
         most = len(group.members)
         useful = _useful(group.options, spot=self._tight.new_spot)
         numbers = {option: self._model.new_int_var(0, most, "") for option in useful}
-        self._model.add(sum(numbers.values()) == most)
+        self._model.add(_sum((1, number) for number in numbers.values()) == most)
         return numbers
 
-    def _variables(self) -> Iterator[tuple[Option, cp_model.IntVar]]:
-        for group, numbers in zip(self._task.groups, self._number, strict=True):
+    def _variables(self) -> Iterator[tuple[Option, mb.Variable]]:
+        for group, numbers in zip(self._task.groups, self._numbers, strict=True):
             for option, number in numbers.items():
                 yield group.options[option], number
 
-    def _all_vcpus(self) -> cp_model.IntVar:
-        launched = sum(len(g.members) * max(o.vcpu for o in g.options) for g in self._task.groups)
-        total = self._model.new_int_var(self._fixed.vcpus, self._fixed.vcpus + launched, "")
-        self._model.add(total == self._fixed.vcpus + sum(option.vcpu * number for option, number in self._variables()))
-        return total
-
-    def _load(self, pool: str) -> cp_model.LinearExprT:
-        return self._fixed.spot.get(pool, 0) + sum(vcpu * number for vcpu, number in self._by_pool[pool])
-
     def _limit(self, pool: str) -> None:
-        if not self._fixed.spot.get(pool):
-            self._within(self._load(pool), share=self._tight.share)
+        """Keep a pool within one share when it is launched into, within another when it is not."""
+        load = _sum(self._by_pool[pool], plus=self._fixed.spot.get(pool, 0))
+        fed_share, share = self._tight.share, self._task.limits.without_new(pool)
+        if not self._fixed.spot.get(pool) or fed_share == share:
+            self._within(load, share=fed_share)
             return
-        self._within(self._load(pool), share=self._task.limits.without_new(pool))
         fed = self._model.new_bool_var("")
-        most = sum(len(group.members) for group in self._task.groups)
-        self._model.add(sum(number for _, number in self._by_pool[pool]) <= most * fed)
-        self._within(self._load(pool), share=self._tight.share).only_enforce_if(fed)
+        nodes = sum(len(group.members) for group in self._task.groups)
+        self._model.add(_sum((1, number) for _, number in self._by_pool[pool]) <= nodes * fed)
+        self._within(load, share=share)
+        most = self._fixed.spot[pool] + nodes * max((vcpu for vcpu, _ in self._by_pool[pool]), default=0)
+        self._within(load - most * (1 - fed), share=fed_share)
 
-    def _within(self, load: cp_model.LinearExprT, *, share: Fraction) -> cp_model.Constraint:
-        return self._model.add(share.denominator * load <= share.numerator * self._total)
+    def _within(self, load: mb.LinearExpr, *, share: Fraction) -> None:
+        self._model.add(load <= float(share) * self._total)
+
+
+def _sum(terms: Iterable[tuple[float, mb.Variable]], *, plus: float = 0) -> mb.LinearExpr:
+    factors, variables = [], []
+    for factor, variable in terms:
+        factors.append(factor)
+        variables.append(variable)
+    return mb.LinearExpr.weighted_sum(variables, factors, constant=plus)
 
 
 def _useful(options: Sequence[Option], *, spot: bool) -> list[int]:
