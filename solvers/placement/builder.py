@@ -1,11 +1,23 @@
 """Builds real nodes from patterns: sites are chosen, and every rule between pods holds as each pod is placed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from solvers.placement.encode import Encoded
-from solvers.placement.engine import State, best_node, close_node, fill_node, fits, insert, open_node, put, undo
+from solvers.placement.encode import Encoded, Rules
+from solvers.placement.engine import (
+    State,
+    clear_node,
+    close_node,
+    fill_node,
+    fits,
+    insert,
+    open_node,
+    put,
+    rates,
+    undo,
+)
 from solvers.placement.packing import UNLIMITED, Floats, Ints
 from solvers.placement.rounding import Fleet
 from solvers.placement.view import View
@@ -13,25 +25,42 @@ from solvers.placement.view import View
 CANDIDATE_SITES = 6
 """Sites of a kind tried for a node when its pods do not all fit on the first: one for each zone of a large region."""
 
+CANDIDATE_KINDS = 8
+"""Kinds tried for a single node, best rate first, before its pod is given up: rules between pods refuse few of them."""
+
+TOP_UP_CLASSES = 64
+"""Classes considered to fill up a single node."""
+
 PRICE_TIE = 1e-9
 """Sites within this share of the cheapest count as equally good; the least used of them is taken."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Builder:
-    """Fills a `State` and remembers which slots are new. ``first_new`` is the first slot for launched nodes."""
+    """Fills a `State`; launched nodes take the slots after the running ones.
+
+    ``value`` (C,) is what a pod of each class is worth, ``uses`` (S,) how many nodes each site has been given.
+    """
 
     encoded: Encoded
+    rules: Rules
     view: View
     state: State
     value: Floats
-    next_slot: int
     uses: Ints
+    scale: Floats = field(init=False)
+    order: Ints = field(init=False)
+    _first_sites: Ints = field(init=False)
+    _kinds: Ints = field(init=False)
 
-    @property
-    def scale(self) -> Floats:
-        """Weights that make the room of resources comparable: one over the total requested of each."""
-        return resource_scale(self.encoded)
+    def __post_init__(self) -> None:
+        self.scale = resource_scale(self.encoded)
+        self.order = np.argsort(-(self.rules.size @ self.scale), kind="stable")
+        self._kinds = np.array(
+            [k for k, s in enumerate(self.view.sites_of_kind) if self.view.steering.supply[k] == UNLIMITED and len(s)],
+            np.int64,
+        )
+        self._first_sites = np.array([self.view.sites_of_kind[k][0] for k in self._kinds], np.int64)
 
     def build(self, fleet: Fleet, wanted: Ints) -> None:
         """Open the nodes of a fleet and fill them from ``wanted`` (C,), which goes down in place."""
@@ -44,59 +73,98 @@ class Builder:
     def insert(self, wanted: Ints, nodes: Ints) -> int:
         """Place what fits of ``wanted`` on open nodes; largest classes first. Returns how many pods were placed."""
         log = np.empty((int(wanted.sum()) + 1, 2), np.int64)
-        return int(insert(self.encoded.rules, self.state, wanted, self.order, nodes, self.scale, log))
-
-    @property
-    def order(self) -> Ints:
-        """Classes by size, largest first: in the end small pods fill what large ones leave."""
-        return np.argsort(-(self.encoded.rules.size @ self.scale), kind="stable")
+        return int(insert(self.rules, self.state, wanted, self._waiting(wanted), nodes, self.scale, log))
 
     def open_for_rest(self, wanted: Ints) -> Ints:
         """Launch nodes for what is left of ``wanted``, best value per price first; returns pods with no place (C,)."""
         nowhere = np.zeros_like(wanted)
         log = np.empty((int(wanted.sum()) + 1, 2), np.int64)
-        for c in self.order:
+        for c in self._waiting(wanted):
             while wanted[c] > 0:
                 if not self._open_for(int(c), wanted, log):
                     nowhere[c] = wanted[c]
                     wanted[c] = 0
         return nowhere
 
+    def repack(self, nodes: Sequence[int]) -> bool:
+        """Take some launched nodes away and place their pods anew; true when that is cheaper, else all is as before."""
+        rules, state = self.rules, self.state
+        before = [(int(node), int(state.site[node]), state.held[node].astype(np.int64)) for node in nodes]
+        wanted = np.zeros(len(rules.size), np.int64)
+        for node in nodes:
+            clear_node(rules, state, int(node), wanted)
+        log = np.empty((int(wanted.sum()) + 1, 2), np.int64)
+        kept = self.new_nodes()
+        placed = insert(rules, state, wanted, self._waiting(wanted), kept, self.scale, log)
+        nowhere = self.open_for_rest(wanted)
+        opened = np.setdiff1d(self.new_nodes(), kept)
+        cost = float(self.encoded.objective[state.site[opened]].sum())
+        old = float(sum(self.encoded.objective[site] for _, site, _ in before))
+        if not nowhere.any() and cost < old - 1e-9:
+            return True
+        for node in opened:
+            clear_node(rules, state, int(node), wanted)
+        undo(rules, state, wanted, log, placed)
+        for node, site, held in before:
+            open_node(rules, state, node, site, self.encoded.capacity[site], 1)
+            for c in np.flatnonzero(held):
+                put(rules, state, int(c), node, int(held[c]))
+        return False
+
+    def retype(self) -> None:
+        """Give every launched node the cheapest site of its zone and template that holds what it holds."""
+        for node in self.new_nodes():
+            held = np.flatnonzero(self.state.held[node])
+            used = self.state.held[node, held].astype(np.int64) @ self.rules.size[held]
+            site = self._cheapest_like(int(self.state.site[node]), held, used)
+            if site is not None:
+                pods = self.state.held[node].astype(np.int64)
+                clear_node(self.rules, self.state, int(node), np.zeros_like(pods))
+                open_node(self.rules, self.state, int(node), site, self.encoded.capacity[site], 1)
+                for c in held:
+                    put(self.rules, self.state, int(c), int(node), int(pods[c]))
+
     def drop_empty(self) -> None:
         """Close new nodes that hold nothing."""
         for node in self.new_nodes():
             if not self.state.held[node].any():
-                close_node(self.encoded.rules, self.state, int(node))
+                close_node(self.rules, self.state, int(node))
 
     def new_nodes(self) -> Ints:
         """Open slots of launched nodes."""
         first = len(self.encoded.nodes)
-        return first + np.flatnonzero(self.state.site[first : self.next_slot] >= 0)
+        return first + np.flatnonzero(self.state.site[first:] >= 0)
+
+    def _waiting(self, wanted: Ints) -> Ints:
+        """Classes with pods to place, largest pods first: in the end small ones fill what large ones leave."""
+        return self.order[wanted[self.order] > 0]
+
+    def _slot(self) -> int:
+        """The first free slot."""
+        first = len(self.encoded.nodes)
+        return first + int((self.state.site[first:] < 0).argmax())
 
     def _build_node(self, kind: int, slots: Ints, wanted: Ints, log: Ints) -> None:
+        node = self._slot()
         best_site, best_worth = -1, 0.0
         for site in self._sites(kind):
-            placed = self._try(site, slots, wanted, log)
+            placed = self._try(node, site, slots, wanted, log)
             if placed == slots.sum():
-                self._settle(site)
+                self.uses[site] += 1
                 return
             worth = float(self.value[log[:placed, 1]].sum())
-            undo(self.encoded.rules, self.state, wanted, log, placed)
-            close_node(self.encoded.rules, self.state, self.next_slot)
+            undo(self.rules, self.state, wanted, log, placed)
+            close_node(self.rules, self.state, node)
             if worth > best_worth + 1e-12:
                 best_site, best_worth = site, worth
         if best_site >= 0:
-            self._try(best_site, slots, wanted, log)
-            self._settle(best_site)
+            self._try(node, best_site, slots, wanted, log)
+            self.uses[best_site] += 1
 
-    def _try(self, site: int, slots: Ints, wanted: Ints, log: Ints) -> int:
-        rules, node = self.encoded.rules, self.next_slot
-        open_node(rules, self.state, node, site, self.encoded.capacity[site], 1)
-        return int(fill_node(rules, self.state, node, slots, self.view.member_at, self.view.member, wanted, log))
-
-    def _settle(self, site: int) -> None:
-        self.uses[site] += 1
-        self.next_slot += 1
+    def _try(self, node: int, site: int, slots: Ints, wanted: Ints, log: Ints) -> int:
+        open_node(self.rules, self.state, node, site, self.encoded.capacity[site], 1)
+        view = self.view
+        return int(fill_node(self.rules, self.state, node, slots, view.member_at, view.member, wanted, log))
 
     def _sites(self, kind: int) -> list[int]:
         """Sites of a kind to try: the cheapest, least used first, then dearer ones."""
@@ -108,43 +176,39 @@ class Builder:
 
     def _open_for(self, c: int, wanted: Ints, log: Ints) -> bool:
         """Launch the node that holds one pod of class ``c`` and as much worth of the others as pays best."""
-        rules = self.encoded.rules
-        ranked: list[tuple[float, int]] = []
-        for kind, sites in enumerate(self.view.sites_of_kind):
-            if self.view.steering.supply[kind] != UNLIMITED:
-                continue
-            for site in self._sites(kind) if len(sites) else ():
-                room = self.encoded.capacity[site] - rules.size[c]
-                if rules.site_ok[c, site] and (room >= 0).all():
-                    ranked.append((self._rate(c, site, room, wanted), site))
-        ranked.sort()
-        for _, site in ranked:
-            open_node(rules, self.state, self.next_slot, site, self.encoded.capacity[site], 1)
-            if fits(rules, self.state, c, self.next_slot):
-                put(rules, self.state, c, self.next_slot, 1)
-                wanted[c] -= 1
-                insert(rules, self.state, wanted, self.order, np.array([self.next_slot]), self.scale, log)
-                self._settle(site)
-                return True
-            close_node(rules, self.state, self.next_slot)
+        rate = np.empty(len(self._kinds))
+        waiting = self._waiting(wanted)[:TOP_UP_CLASSES]
+        encoded = self.encoded
+        rates(
+            self.rules, c, wanted, waiting, self._first_sites, encoded.capacity, encoded.objective, self.value, rate
+        )  # fmt: skip
+        node = self._slot()
+        ranked = [k for k in np.argsort(rate, kind="stable") if np.isfinite(rate[k])]
+        for k in ranked[:CANDIDATE_KINDS] + ranked[CANDIDATE_KINDS:][-CANDIDATE_KINDS:]:
+            for site in self._sites(int(self._kinds[k])):
+                open_node(self.rules, self.state, node, site, encoded.capacity[site], 1)
+                if fits(self.rules, self.state, c, node):
+                    put(self.rules, self.state, c, node, 1)
+                    wanted[c] -= 1
+                    insert(self.rules, self.state, wanted, self._waiting(wanted), np.array([node]), self.scale, log)
+                    self.uses[site] += 1
+                    return True
+                close_node(self.rules, self.state, node)
         return False
 
-    def _rate(self, c: int, site: int, room: Ints, wanted: Ints) -> float:
-        """Price per worth of a node that starts with a pod of class ``c`` and is topped up, rules aside."""
-        worth = self.value[c]
-        room = room.copy()
-        rules = self.encoded.rules
-        waiting = self.order[wanted[self.order] > 0]
-        for other in waiting[:64]:
-            if not rules.site_ok[other, site]:
-                continue
-            most = wanted[other] - (other == c)
-            needs = rules.size[other] > 0
-            most = min(int(most), int((room[needs] // rules.size[other][needs]).min(initial=UNLIMITED)))
-            if most > 0:
-                worth += most * self.value[other]
-                room -= most * rules.size[other]
-        return float(self.encoded.objective[site] / max(worth, 1e-12))
+    def _cheapest_like(self, site: int, held: Ints, used: Ints) -> int | None:
+        """A cheaper site with the template and zone of ``site`` that holds ``used``, ``None`` when there is none."""
+        offers = self.encoded.launchables
+        mine = offers[site]
+        good = np.flatnonzero(
+            (self.encoded.objective[: len(offers)] < self.encoded.objective[site] - 1e-12)
+            & (self.encoded.capacity[: len(offers)] >= used).all(axis=1)
+            & (self.rules.site_ok[held][:, : len(offers)] > 0).all(axis=0)
+        )
+        like = [s for s in good if offers[s].template is mine.template and offers[s].offering.zone == mine.offering.zone]
+        domains = self.rules.domain[self.rules.by_node == 0]
+        like = [s for s in like if (domains[:, s] == domains[:, site]).all()]
+        return int(min(like, key=lambda s: (self.encoded.objective[s], s))) if like else None
 
 
 def resource_scale(encoded: Encoded) -> Floats:
@@ -152,8 +216,3 @@ def resource_scale(encoded: Encoded) -> Floats:
     pods = np.bincount(encoded.class_of, minlength=len(encoded.rules.size))
     total = pods @ encoded.rules.size
     return 1.0 / np.maximum(total, 1)
-
-
-def spare_node(builder: Builder, c: int, nodes: Ints) -> int:
-    """The fullest open node that takes one more pod of class ``c``, -1 when none does."""
-    return int(best_node(builder.encoded.rules, builder.state, c, nodes, builder.scale))

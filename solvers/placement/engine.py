@@ -97,6 +97,80 @@ def put(rules: Rules, state: State, c: int, node: int, pods: int) -> None:
 
 
 @njit(cache=True)
+def load(rules: Rules, state: State, first_site: int, room: Ints, takes: Flags, held: Ints) -> None:
+    """Open one node per row of ``room`` (N, R) in the first slots, on sites from ``first_site`` on, with what they hold."""
+    for n in range(room.shape[0]):
+        open_node(rules, state, n, first_site + n, room[n], takes[n])
+        for c in range(held.shape[1]):
+            if held[n, c] > 0:
+                put(rules, state, c, n, held[n, c])
+
+
+@njit(cache=True)
+def unload(rules: Rules, state: State, nodes: Ints, pods: Ints) -> None:
+    """Stop nodes from taking pods and remove ``pods[n]`` (N, C) from each."""
+    for n in nodes:
+        state.takes[n] = 0
+        for c in range(pods.shape[1]):
+            if pods[n, c] > 0:
+                put(rules, state, c, n, -pods[n, c])
+
+
+@njit(cache=True)
+def clear_node(rules: Rules, state: State, node: int, wanted: Ints) -> None:
+    """Take a node away and add its pods to ``wanted`` (C,)."""
+    for c in range(wanted.size):
+        pods = state.held[node, c]
+        if pods > 0:
+            put(rules, state, c, node, -pods)
+            wanted[c] += pods
+    close_node(rules, state, node)
+
+
+@njit(cache=True)
+def rates(
+    rules: Rules,
+    c: int,
+    wanted: Ints,
+    waiting: Ints,
+    sites: Ints,
+    capacity: Ints,
+    cost: NDArray[np.float64],
+    value: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Price per worth of a node on each of ``sites`` that starts with a pod of class ``c``, rules between pods aside.
+
+    It is topped up from ``wanted`` (C,) in the order of the classes ``waiting``. ``out`` is inf where the pod does not
+    fit. ``capacity`` (S, R), ``cost`` (S,), ``value`` (C,).
+    """
+    resources = rules.size.shape[1]
+    left = np.empty(resources, np.int64)
+    for k in range(sites.size):
+        site = sites[k]
+        out[k] = np.inf
+        good = rules.site_ok[c, site] > 0
+        for r in range(resources):
+            left[r] = capacity[site, r] - rules.size[c, r]
+            good = good and left[r] >= 0
+        if not good:
+            continue
+        worth = value[c]
+        for other in waiting:
+            if not rules.site_ok[other, site]:
+                continue
+            most = wanted[other] - (1 if other == c else 0)
+            for r in range(resources):
+                if rules.size[other, r] > 0:
+                    most = min(most, left[r] // rules.size[other, r])
+            if most > 0:
+                worth += most * value[other]
+                for r in range(resources):
+                    left[r] -= most * rules.size[other, r]
+        out[k] = cost[site] / max(worth, 1e-12)
+
+
+@njit(cache=True)
 def has_room(rules: Rules, state: State, c: int, node: int) -> bool:
     """Whether the node takes pods, suits the class and has the resources."""
     if not state.takes[node] or not rules.site_ok[c, state.site[node]]:
@@ -149,7 +223,7 @@ def _spread_allows(rules: Rules, state: State, t: int, d: int, skew: int, min_do
     least = np.iinfo(np.int64).max
     existing = 0
     for e in range(first, last):
-        if state.present[e] > 0:
+        if state.present[e] > 0 or rules.quota[t] >= 0:
             existing += 1
             least = min(least, state.counts[e])
     if existing < min_domains or existing == 0:

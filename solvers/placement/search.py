@@ -8,18 +8,19 @@ import numpy as np
 from domain.plan import Progress
 from solvers.placement.builder import Builder
 from solvers.placement.columns import Generator, Master, Relaxation
-from solvers.placement.encode import Encoded
-from solvers.placement.engine import State, close_node, new_state, open_node, put, try_empty
-from solvers.placement.packing import UNLIMITED, Floats, Ints
+from solvers.placement.encode import Encoded, Rules
+from solvers.placement.engine import State, close_node, load, new_state, try_empty, unload
+from solvers.placement.packing import Floats, Ints
 from solvers.placement.rounding import Fleet, dive, improve
 from solvers.placement.settings import Budget
+from solvers.placement.topology import RuleKind
 from solvers.placement.view import View, view_of
 
 BOUND_TARGET = 5e-4
 """Gap between master and bound at which proving more is not worth the time."""
 
 STEERING_TARGET = 5e-3
-BOUND_SHARE, STEERING_SHARE, FLEET_SHARE = 0.55, 0.62, 0.8
+BOUND_SHARE, STEERING_SHARE, FLEET_SHARE, POLISH_SHARE = 0.62, 0.68, 0.88, 0.95
 """Shares of the budget after which each phase ends; the rest is for building nodes and ordering moves."""
 
 PREFIXES = (1.0, 0.8, 0.6, 0.4, 0.2)
@@ -97,11 +98,11 @@ class Search:
             value[known] = np.maximum(1e-9, self.relaxed.duals[self.view.packing_class[known]])
         return value
 
-    def builder(self, state: State) -> Builder:
+    def builder(self, rules: Rules, state: State) -> Builder:
         """A builder over a state, new nodes after the running ones."""
         return Builder(
-            encoded=self.encoded, view=self.view, state=state, value=self.value_of_class(),
-            next_slot=len(self.encoded.nodes), uses=np.zeros(len(self.encoded.price), np.int64),
+            encoded=self.encoded, rules=rules, view=self.view, state=state, value=self.value_of_class(),
+            uses=np.zeros(len(self.encoded.price), np.int64),
         )  # fmt: skip
 
     def from_scratch(self) -> Found:
@@ -110,18 +111,35 @@ class Search:
         fleet = Fleet(kind=[], pods=[])
         if self.view.packing.classes:
             fleet = self.fleet_for(self.view.packing.demand, until=FLEET_SHARE, improving=True)
-        rules = with_quotas(self.encoded, self.pods)
+        rules = for_fresh_fleet(self.encoded, self.pods)
         slots = min(int(wanted.sum()), 2 * len(fleet.kind) + 64) + 1
-        builder = self.builder(new_state(rules, slots=slots))
-        builder.encoded = self.encoded = replace_rules(self.encoded, rules)
+        builder = self.builder(rules, new_state(rules, slots=slots))
         hostable = self.view.packing_class >= 0
-        builder.build(fleet, wanted)
-        builder.insert(wanted, builder.new_nodes())
         nowhere = np.where(hostable, 0, wanted)
         wanted = np.where(hostable, wanted, 0)
-        nowhere += builder.open_for_rest(wanted)
-        builder.drop_empty()
+        builder.build(fleet, wanted)
+        builder.insert(wanted, builder.new_nodes())
+        rest = builder.open_for_rest(wanted)
+        builder.rules = self.encoded.rules._replace(quota=rules.quota, quota_over=rules.quota_over)
+        builder.insert(rest, builder.new_nodes())
+        nowhere += builder.open_for_rest(rest)
+        builder.rules = rules
+        self._polish(builder)
         return Found(state=builder.state, builder=builder, nowhere=nowhere, objective=self._objective(builder, {}))
+
+    def _polish(self, builder: Builder) -> None:
+        """Smaller types where they do, then a few nodes at a time placed anew, wasteful ones first, while time is left."""
+        builder.retype()
+        going = self.budget.until(POLISH_SHARE)
+        nodes = builder.new_nodes()
+        while len(nodes) and going():
+            cost = self.encoded.objective[builder.state.site[nodes]]
+            waste = np.maximum(cost - builder.state.held[nodes] @ builder.value, 0.0) + 0.01 * cost
+            size = min(len(nodes), int(self.rng.integers(1, 6)))
+            chosen = self.rng.choice(nodes, size=size, replace=False, p=waste / waste.sum())
+            if builder.repack([int(n) for n in chosen]):
+                nodes = builder.new_nodes()
+        builder.drop_empty()
 
     def from_running(
         self, *, held: Ints, room: Ints, takes: Ints, pending: Ints, movable: Ints, may_go: Ints, eviction_cost: float,
@@ -165,11 +183,8 @@ class Search:
             wanted = pending + movable[gone].sum(axis=0)
             state = self.running_state(held, room, takes, slots=len(takes) + int(wanted.sum()) + 1)
             rules = self.encoded.rules
-            for n in gone:
-                state.takes[n] = 0
-                for c in np.flatnonzero(movable[n]):
-                    put(rules, state, int(c), n, -int(movable[n, c]))
-            builder = self.builder(state)
+            unload(rules, state, np.array(gone, np.int64), movable)
+            builder = self.builder(rules, state)
             stay = np.setdiff1d(np.arange(len(takes)), gone)
             builder.insert(wanted, stay)
             demand = self.view.demand_of(wanted)
@@ -223,10 +238,7 @@ class Search:
 
     def running_state(self, held: Ints, room: Ints, takes: Ints, *, slots: int) -> State:
         state = new_state(self.encoded.rules, slots=slots)
-        for n in range(len(takes)):
-            open_node(self.encoded.rules, state, n, self.encoded.site_of_node(n), room[n], int(takes[n]))
-            for c in np.flatnonzero(held[n]):
-                put(self.encoded.rules, state, int(c), n, int(held[n, c]))
+        load(self.encoded.rules, state, len(self.encoded.launchables), room, takes, held)
         return state
 
     def _objective(
@@ -247,27 +259,50 @@ class Search:
         return float(np.nansum(self.encoded.price[sites]) + self.encoded.price[new].sum())
 
 
-def with_quotas(encoded: Encoded, pods: Ints):  # type: ignore[no-untyped-def]
-    """Rules that let a fresh fleet fill zones in any order: each spread counter knows what it will hold in the end."""
+def for_fresh_fleet(encoded: Encoded, pods: Ints) -> Rules:
+    """Rules for a fleet that is filled in any order, where only the final state counts.
+
+    Each zone-like spread counter knows what it will hold in the end; and pods that a spread rule counts without their
+    carrying it are held to it too, so that they do not tip the balance for those that do.
+    """
     rules = encoded.rules
     launchable = len(encoded.launchables)
     quota, over = rules.quota.copy(), rules.quota_over.copy()
+    raised = [rules.raise_counter[rules.raise_at[c] : rules.raise_at[c + 1]] for c in range(len(pods))]
+    raising: dict[int, list[int]] = {}
+    for c, counters in enumerate(raised):
+        for t in counters:
+            raising.setdefault(int(t), []).append(c)
     for t in np.flatnonzero((rules.spread > 0) & (rules.by_node == 0)):
-        counted = rules.counts_here[t, :launchable] > 0
-        domains = np.unique(rules.domain[t, :launchable][counted])
+        domains = np.unique(rules.domain[t, :launchable][rules.counts_here[t, :launchable] > 0])
         over[t] = max(1, int((domains >= 0).sum()))
-        raising = [
-            c for c in range(len(pods)) if t in rules.raise_counter[rules.raise_at[c] : rules.raise_at[c + 1]]
-        ]
-        quota[t] = int(pods[raising].sum())
-    return rules._replace(quota=quota, quota_over=over)
+        quota[t] = int(pods[raising.get(int(t), [])].sum())
+    return _guarded(rules, raised)._replace(quota=quota, quota_over=over)
 
 
-def replace_rules(encoded: Encoded, rules):  # type: ignore[no-untyped-def]
-    """The same encoding under other rules."""
-    from dataclasses import replace
-
-    return replace(encoded, rules=rules)
-
-
-__all__ = ["Found", "Search", "UNLIMITED"]
+def _guarded(rules: Rules, raised: list[Ints]) -> Rules:
+    """Every class that raises a spread counter is also bound by it, at the strictest skew that anybody asks for."""
+    spread = rules.rule_kind == RuleKind.SPREAD
+    skew = np.full(len(rules.by_node), np.iinfo(np.int64).max, np.int64)
+    np.minimum.at(skew, rules.rule_counter[spread], rules.rule_skew[spread])
+    columns: list[tuple[int, int, int, int, int]] = []
+    at = [0]
+    for c, counters in enumerate(raised):
+        mine = range(rules.rule_at[c], rules.rule_at[c + 1])
+        own = {int(rules.rule_counter[n]) for n in mine if spread[n]}
+        columns += [
+            (int(rules.rule_kind[n]), int(rules.rule_counter[n]), int(rules.rule_skew[n]),
+             int(rules.rule_min_domains[n]), int(rules.rule_own[n]))
+            for n in mine
+        ]  # fmt: skip
+        columns += [(int(RuleKind.SPREAD), int(t), int(skew[t]), 0, 1) for t in counters if rules.spread[t] and t not in own]
+        at.append(len(columns))
+    table = np.array(columns, np.int64).reshape(-1, 5)
+    return rules._replace(
+        rule_at=np.array(at, np.int64),
+        rule_kind=np.ascontiguousarray(table[:, 0]),
+        rule_counter=np.ascontiguousarray(table[:, 1]),
+        rule_skew=np.ascontiguousarray(table[:, 2]),
+        rule_min_domains=np.ascontiguousarray(table[:, 3]),
+        rule_own=np.ascontiguousarray(table[:, 4]),
+    )
