@@ -20,8 +20,9 @@ from solvers.placement.packing import UNLIMITED, Floats, Ints, Packing, exchange
 SMOOTHING = 0.5
 """Weight of the best values so far in the values that are priced; halved when nothing is found there."""
 
-NEIGHBOURS = 20
-"""Further patterns taken around each new one: more make the master slower than they save rounds."""
+NEIGHBOURS = 1_200
+MAX_NEIGHBOURS = 20
+"""Further patterns taken around each new one, over all kinds and at most: more slow the master than save rounds."""
 
 SEARCH_NODES = 20_000
 """Search nodes per kind and round. What needs more is settled by CP-SAT when the bound is proven."""
@@ -29,13 +30,13 @@ SEARCH_NODES = 20_000
 PROOF_DETERMINISTIC_S = 1.0
 """CP-SAT's own deterministic time for one kind of node, in its seconds."""
 
-PROOF_THREADS = 2
-"""Kinds settled at the same time; CP-SAT works outside the interpreter lock."""
+THREADS = 2
+"""Kinds priced or settled at the same time; both work outside the interpreter lock. Results do not depend on it."""
 
 SUM_SCALE = 2_000_000
 """Integers per price of the kind in CP-SAT's objective; rounding up keeps its bound valid."""
 
-MAX_PATTERNS_PER_ROUND = 4_000
+MAX_PATTERNS_PER_ROUND = 2_000
 CLASSES_FOR_EXCHANGES = 400
 """Beyond so many classes the quadratic number of pairs costs more than it steadies."""
 
@@ -86,6 +87,10 @@ class Master:
                 swap = self._model.add_variable(lb=0.0)
                 self._rows[small].set_coefficient(swap, 1.0)
                 self._rows[large].set_coefficient(swap, -1.0)
+        self._wanted = mathopt.ModelSolveParameters(
+            variable_values_filter=mathopt.VariableFilter(skip_zero_values=True),
+            reduced_costs_filter=mathopt.VariableFilter(filtered_items=()),
+        )
         self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
 
     def add(self, kind: int, pattern: Ints) -> bool:
@@ -114,15 +119,17 @@ class Master:
 
     def solve(self) -> Relaxation:
         """Optimum over the columns so far."""
-        result = self._solver.solve()
-        values = result.variable_values(self._amounts)
+        result = self._solver.solve(model_params=self._wanted)
+        amount = np.zeros(len(self._amounts))
+        first = self._amounts[0].id
+        for variable, value in result.variable_values().items():
+            if variable.id >= first:
+                amount[variable.id - first] = value
         duals = np.maximum(0.0, np.array(result.dual_values(self._rows)))
         supply_duals = np.zeros(self.packing.kinds)
         for kind, row in self._supply.items():
             supply_duals[kind] = min(0.0, result.dual_values(row))
-        return Relaxation(
-            cost=result.objective_value(), amount=np.array(values), duals=duals, supply_duals=supply_duals
-        )
+        return Relaxation(cost=result.objective_value(), amount=amount, duals=duals, supply_duals=supply_duals)
 
 
 @dataclass(slots=True)
@@ -149,8 +156,11 @@ class Generator:
         self._estimate = 0.0
         self._slack = 0.01
         kinds, classes = master.packing.kinds, master.packing.classes
-        self._kinds = np.zeros(MAX_PATTERNS_PER_ROUND, np.int64)
-        self._patterns = np.zeros((MAX_PATTERNS_PER_ROUND, classes), np.int64)
+        self._neighbours = min(MAX_NEIGHBOURS, NEIGHBOURS // max(1, kinds))
+        self._pool = ThreadPoolExecutor(THREADS)
+        self._parts = [np.arange(part, kinds, THREADS) for part in range(THREADS)]
+        self._kinds = [np.zeros(MAX_PATTERNS_PER_ROUND, np.int64) for _ in range(THREADS)]
+        self._patterns = [np.zeros((MAX_PATTERNS_PER_ROUND, classes), np.int64) for _ in range(THREADS)]
         self._found, self._proven = np.zeros(kinds), np.zeros(kinds)
 
     def start(self) -> None:
@@ -215,11 +225,22 @@ class Generator:
 
     def _price(self, values: Floats, supply_duals: Floats, *, limit: Ints, slack: float) -> Pricing:
         packing = self.master.packing
-        count = price_all(
-            values, packing.size, packing.capacity, packing.price - supply_duals, np.minimum(packing.limit, limit),
-            packing.allowed, slack, SEARCH_NODES, NEIGHBOURS, self._kinds, self._patterns, self._found, self._proven,
-        )  # fmt: skip
-        return Pricing(self._kinds[:count], self._patterns[:count], self._found, self._proven)
+        cost = packing.price - supply_duals
+        most = np.minimum(packing.limit, limit)
+
+        def price(part: int) -> int:
+            return price_all(
+                values, packing.size, packing.capacity, cost, most, packing.allowed, self._parts[part], slack,
+                SEARCH_NODES, self._neighbours, self._kinds[part], self._patterns[part], self._found, self._proven,
+            )  # fmt: skip
+
+        counts = list(self._pool.map(price, range(THREADS)))
+        return Pricing(
+            np.concatenate([kinds[:n] for kinds, n in zip(self._kinds, counts, strict=True)]),
+            np.concatenate([patterns[:n] for patterns, n in zip(self._patterns, counts, strict=True)]),
+            self._found,
+            self._proven,
+        )
 
     def _take(self, pricing: Pricing, relaxed: Relaxation) -> int:
         packing, new = self.master.packing, 0
@@ -260,9 +281,8 @@ class Generator:
         proven, new = pricing.proven.copy(), 0
         ratio = proven / packing.price
         hard = np.flatnonzero((ratio > 1.0 + 0.5 * target) & (proven > pricing.found * (1.0 + 0.25 * target)))
-        with ThreadPoolExecutor(PROOF_THREADS) as pool:
-            settled = pool.map(lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, proven[kind]), hard)
-            answers = list(zip(hard, settled, strict=True))
+        settled = self._pool.map(lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, proven[kind]), hard)
+        answers = list(zip(hard, settled, strict=True))
         for kind, pattern in zip(pricing.kinds, pricing.patterns, strict=True):
             new += self.master.add(int(kind), pattern)
         for kind, (patterns, bound) in answers:
@@ -287,10 +307,10 @@ class Generator:
         packing = self.master.packing
         limit = np.where(packing.allowed[kind] > 0, np.minimum(packing.limit, packing.demand), 0)
         count = swaps(
-            kind, values, packing.size, packing.capacity[kind], packing.price[kind], limit, pattern, NEIGHBOURS, 0,
-            self._kinds, self._patterns,
+            kind, values, packing.size, packing.capacity[kind], packing.price[kind], limit, pattern, self._neighbours, 0,
+            self._kinds[0], self._patterns[0],
         )  # fmt: skip
-        return self.master.add(kind, pattern) + sum(self.master.add(kind, near) for near in self._patterns[:count])
+        return self.master.add(kind, pattern) + sum(self.master.add(kind, near) for near in self._patterns[0][:count])
 
 
 class _Collector(cp_model.CpSolverSolutionCallback):

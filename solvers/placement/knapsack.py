@@ -19,6 +19,11 @@ MAX_EXCHANGES = 30
 """Exchanges per start of the pricing heuristic; it converges in fewer than ten."""
 
 
+MANY_PODS = 40
+NODES_FOR_MANY = 200
+"""Where so many pods share a node, the fractional bound is nearly exact and a long search gains nothing."""
+
+
 @njit(cache=True)
 def surrogate_weights(
     value: NDArray[np.float64], share: NDArray[np.float64], limit: NDArray[np.int64], trail: NDArray[np.float64]
@@ -179,13 +184,13 @@ def fill(
 
 @njit(cache=True)
 def _forced(
-    k: int, value: NDArray[np.float64], limit: NDArray[np.int64], weight: NDArray[np.float64]
+    k: int, pods: int, value: NDArray[np.float64], limit: NDArray[np.int64], weight: NDArray[np.float64]
 ) -> float:
-    """Fractional optimum of the surrogate when ``limit[k]`` pods of class ``k`` must be taken (falling density)."""
-    room = 1.0 + 1e-9 - limit[k] * weight[k]
+    """Fractional optimum of the surrogate when ``pods`` pods of class ``k`` must be taken (falling density)."""
+    room = 1.0 + 1e-9 - pods * weight[k]
     if room < 0.0:
         return -np.inf
-    worth = limit[k] * value[k]
+    worth = pods * value[k]
     for i in range(value.size):
         if i == k:
             continue
@@ -195,6 +200,29 @@ def _forced(
         worth += limit[i] * value[i]
         room -= full
     return worth
+
+
+@njit(cache=True)
+def _most_worthwhile(
+    k: int, peak: int, goal: float, value: NDArray[np.float64], limit: NDArray[np.int64], weight: NDArray[np.float64]
+) -> int:
+    """Most pods of class ``k`` in any pattern that may be worth more than ``goal``.
+
+    The fractional optimum is concave in the pods forced and highest next to ``peak``.
+    """
+    low = min(peak + 1, limit[k])
+    if _forced(k, low, value, limit, weight) <= goal:
+        low = peak
+        if _forced(k, low, value, limit, weight) <= goal:
+            return 0
+    high = limit[k]
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _forced(k, middle, value, limit, weight) <= goal:
+            high = middle - 1
+        else:
+            low = middle
+    return low
 
 
 @njit(cache=True)
@@ -301,9 +329,15 @@ def best_pattern(
         if worth_now > best + EPSILON:
             best = worth_now
             _unpack(taken, order, index, pattern)
+        if taken.sum() > MANY_PODS:
+            node_limit = min(node_limit, NODES_FOR_MANY)
+            if q > 1:
+                break
+    room = 1.0
     for k in range(count):
-        while u[k] > 0 and _forced(k, v, u, w[0]) <= best + slack:
-            u[k] -= 1
+        peak = min(u[k], int(room / w[0, k]))
+        room = max(0.0, room - u[k] * w[0, k])
+        u[k] = _most_worthwhile(k, peak, best + slack, v, u, w[0])
     kept = np.flatnonzero(u)
     if kept.size == 0:
         return best, min(root, best + slack), 0
@@ -472,7 +506,7 @@ def swaps(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def price_all(
     duals: NDArray[np.float64],
     size: NDArray[np.int64],
@@ -480,6 +514,7 @@ def price_all(
     cost: NDArray[np.float64],
     limit: NDArray[np.int64],
     allowed: NDArray[np.uint8],
+    kinds: NDArray[np.int64],
     slack: float,
     node_limit: int,
     extra: int,
@@ -488,18 +523,17 @@ def price_all(
     values: NDArray[np.float64],
     bounds: NDArray[np.float64],
 ) -> int:
-    """Patterns worth more than they cost, for every kind of node, and a proven upper bound on each kind's best.
+    """Patterns worth more than they cost, for each of ``kinds``, and a proven upper bound on each kind's best.
 
     ``capacity`` (kinds, resources), ``cost`` (kinds,), ``limit`` (classes,), ``allowed`` (kinds, classes); ``slack`` is
     relative to cost. For each kind with an improving pattern up to ``extra`` neighbours of it come too. Fills ``out_kind``,
     ``out_pattern``, ``values`` and ``bounds`` (kinds,); returns the number of patterns.
     """
-    kinds, classes = allowed.shape
-    resources = size.shape[1]
+    classes = allowed.shape[1]
     mine = np.empty(classes, np.int64)
     pattern = np.empty(classes, np.int64)
     found = 0
-    for k in range(kinds):
+    for k in kinds:
         for i in range(classes):
             mine[i] = limit[i] if allowed[k, i] else 0
         values[k], bounds[k], _ = best_pattern(

@@ -63,7 +63,7 @@ def plan_cluster(
     """
     run = _Run(
         snapshot=with_prices(as_from_scratch(snapshot) if settings.from_scratch else snapshot, catalog),
-        catalog=catalog, policy=policy, settings=settings, budget=Budget(settings, clock), on_progress=on_progress,
+        catalog=catalog, policy=policy, settings=settings, budget=Budget(settings, clock, pods=len(snapshot.pods)), on_progress=on_progress,
     )  # fmt: skip
     return run.plan()
 

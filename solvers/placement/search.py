@@ -26,6 +26,9 @@ BOUND_SHARE, STEERING_SHARE, FLEET_SHARE, POLISH_SHARE = 0.62, 0.68, 0.88, 0.95
 PREFIXES = (1.0, 0.8, 0.6, 0.4, 0.2)
 """Shares of the wasteful nodes that are tried to be replaced at once."""
 
+NEVER = np.iinfo(np.int64).max
+"""A number of domains that is never reached, so that the emptiest counts as 0."""
+
 Report = Callable[[str, float | None, float], None]
 
 
@@ -262,7 +265,8 @@ class Search:
 def for_fresh_fleet(encoded: Encoded, pods: Ints) -> Rules:
     """Rules for a fleet that is filled in any order, where only the final state counts.
 
-    Each zone-like spread counter knows what it will hold in the end; and pods that a spread rule counts without their
+    Each zone-like spread counter knows what it will hold in the end; over nodes, the emptiest is taken to hold none,
+    since the next one begins so; and pods that a spread rule counts without their
     carrying it are held to it too, so that they do not tip the balance for those that do.
     """
     rules = encoded.rules
@@ -277,7 +281,10 @@ def for_fresh_fleet(encoded: Encoded, pods: Ints) -> Rules:
         domains = np.unique(rules.domain[t, :launchable][rules.counts_here[t, :launchable] > 0])
         over[t] = max(1, int((domains >= 0).sum()))
         quota[t] = int(pods[raising.get(int(t), [])].sum())
-    return _guarded(rules, raised)._replace(quota=quota, quota_over=over)
+    guarded = _guarded(rules, raised)
+    empty_nodes_come = rules.by_node[guarded.rule_counter] > 0
+    min_domains = np.where(empty_nodes_come, NEVER, guarded.rule_min_domains)
+    return guarded._replace(quota=quota, quota_over=over, rule_min_domains=min_domains)
 
 
 def _guarded(rules: Rules, raised: list[Ints]) -> Rules:

@@ -35,11 +35,17 @@ class Settings:
             raise ValueError(f"work_limit must be at least 1, not {self.work_limit}")
 
 
+FINISH_S_PER_POD = 2.5e-4
+FINISH_S = 0.1
+"""What building, ordering and explaining take after the search, measured; kept back from the time limit."""
+
+
 class Budget:
     """Counts the rounds and seconds of one run. The clock is the caller's."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float], *, pods: int) -> None:
         self._settings = settings
+        self._search_s = max(0.3 * settings.time_limit_s, settings.time_limit_s - FINISH_S - pods * FINISH_S_PER_POD)
         self._clock = clock
         self._started = clock()
         self._rounds = 0
@@ -55,6 +61,6 @@ class Budget:
             self._rounds += 1
             if self._settings.work_limit is not None:
                 return self._rounds < share * self._settings.work_limit and self.seconds() < INTERRUPTED_S
-            return self.seconds() < share * self._settings.time_limit_s
+            return self.seconds() < share * self._search_s
 
         return keep_going

@@ -33,7 +33,9 @@ def plan(workload: Workload, *, budget_s: float) -> Planned:
     warm_up()
     settings = Settings(seed=SEED, time_limit_s=SHARE_OF_BUDGET * budget_s)
     started = time.perf_counter()
-    made = plan_cluster(workload.snapshot, catalog=workload.catalog, policy=workload.policy, settings=settings)
+    made = plan_cluster(
+        workload.snapshot, catalog=workload.catalog, policy=workload.policy, settings=settings, clock=time.perf_counter
+    )
     seconds = time.perf_counter() - started
     violations = check_plan(workload.snapshot, catalog=workload.catalog, policy=workload.policy, plan=made)
     return Planned(plan=made, seconds=seconds, violations=violations)
