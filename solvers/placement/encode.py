@@ -4,8 +4,8 @@ Pods fall into *classes*: equal requests, equal node filter, equal look to the t
 launchable offering, or a running node. Integer arrays throughout; resources in their own units (mCPU, bytes, counts).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +18,16 @@ from domain.resources import Resources
 from domain.snapshot import Snapshot
 from domain.workload import Pod
 from solvers.placement.packing import Flags, Floats, Ints
-from solvers.placement.rules import filter_of
-from solvers.placement.sites import Launchable, Site, accepted, launchables, site_of_node
+from solvers.placement.rules import NodeFilter, filter_of, tolerated
+from solvers.placement.sites import (
+    UNSCHEDULABLE,
+    Launchable,
+    Site,
+    accepted,
+    domain_of_node,
+    launchables,
+    site_of_node,
+)
 from solvers.placement.topology import RuleKind, Topology, looks_of, topology_of
 
 NO_DOMAIN = -1
@@ -32,6 +40,7 @@ class Rules(NamedTuple):
     rules and raised counters of each class. ``domain`` (T, S) is the domain of a site for each counter, ``NO_DOMAIN``
     where the key is missing, 0 for hostname counters (whose domain is the node); ``domains`` (T,) how many there are.
     ``counts_here`` (T, S) is 0 where a site does not count for a spread counter, which ``spread`` (T,) marks.
+    ``fixed_at`` (S + 1,) indexes what the daemons of a site raise: ``fixed_counter`` by ``fixed_pods`` each.
     ``quota`` (T,) is how many pods a spread counter will count in the end, when all of them are still to be placed, and
     ``quota_over`` over how many domains; -1 when pods run already and only the skew of the moment can be judged.
     """
@@ -51,6 +60,9 @@ class Rules(NamedTuple):
     by_node: Flags
     counts_here: Flags
     spread: Flags
+    fixed_at: Ints
+    fixed_counter: Ints
+    fixed_pods: Ints
     quota: Ints
     quota_over: Ints
 
@@ -71,6 +83,8 @@ class Encoded:
         Room of each site for pods after daemons, (S, R).
     price, objective
         USD per hour of each site as billed, and with the risk premium, (S,); NaN where unknown.
+    cordon_hides
+        Spread counters (T,) that a node leaves as soon as it is cordoned, because its pods do not tolerate that taint.
     filter_of_class, filter_ok
         Node filter of each class (C,), and which sites each filter accepts (F, S).
     resources
@@ -86,6 +100,7 @@ class Encoded:
     look_of_class: Ints
     filter_of_class: Ints
     filter_ok: Flags
+    cordon_hides: Flags
     rules: Rules
     capacity: Ints
     price: Floats
@@ -103,8 +118,10 @@ def encode(snapshot: Snapshot, *, catalog: Catalog, policy: Policy) -> Encoded:
     pods = tuple(pod for pod in snapshot.pods if not (pod.is_daemon or pod.is_mirror))
     offers = launchables(snapshot, catalog=catalog, policy=policy)
     sites = [Site(o.labels, "", o.taints) for o in offers] + [site_of_node(node) for node in snapshot.nodes]
-    looks, look_of, groups = looks_of(pods)
-    filters: dict[object, int] = {}
+    daemons = [pod for pod in snapshot.pods if (pod.is_daemon or pod.is_mirror) and pod.node_name]
+    fixtures = [replace(pod, affinity=(), spread=()) for pod in (*snapshot.daemonsets, *daemons)]
+    looks, look_of, groups = looks_of([*pods, *fixtures])
+    filters: dict[NodeFilter, int] = {}
     classes: dict[tuple[Resources, int, int], int] = {}
     class_pods: list[Pod] = []
     class_of = np.empty(len(pods), np.int64)
@@ -114,12 +131,15 @@ def encode(snapshot: Snapshot, *, catalog: Catalog, policy: Policy) -> Encoded:
         if class_of[p] == len(class_pods):
             class_pods.append(pod)
     resources = _resource_names(pods)
-    daemons = [filter_of(daemon) for daemon in snapshot.daemonsets]
-    ok = accepted([*filters, *daemons], sites)  # type: ignore[list-item]
+    prototypes = [filter_of(daemon) for daemon in snapshot.daemonsets]
+    ok = accepted([*filters, *prototypes], sites)
     topology = topology_of(looks, groups)
     look_of_class = np.array([key[2] for key in classes], np.int64)
     class_ok = ok[[key[1] for key in classes]] if classes else np.zeros((0, len(sites)), np.uint8)
     capacity = _capacity(snapshot, catalog, offers, ok[len(filters) :], resources)
+    place = {node.name: len(offers) + n for n, node in enumerate(snapshot.nodes)}
+    raised = [topology.raises[look] for look in look_of[len(pods) :]]
+    fixed = _fixed(raised, ok[len(filters) :, : len(offers)], [place[pod.node_name] for pod in daemons], len(sites))
     price, objective = _prices(snapshot, offers, policy)
     return Encoded(
         pods=pods,
@@ -131,9 +151,10 @@ def encode(snapshot: Snapshot, *, catalog: Catalog, policy: Policy) -> Encoded:
         look_of_class=look_of_class,
         filter_of_class=np.array([key[1] for key in classes], np.int64),
         filter_ok=ok[: len(filters)],
+        cordon_hides=_cordon_hides(topology),
         rules=_rules(
             np.array([_row(key[0], resources) for key in classes], np.int64).reshape(len(classes), len(resources)),
-            class_ok, look_of_class, topology, sites,
+            class_ok, look_of_class, topology, [*sites[: len(offers)], *map(domain_of_node, snapshot.nodes)], fixed,
         ),
         capacity=capacity,
         price=price,
@@ -188,9 +209,28 @@ def _vcpus(snapshot: Snapshot, catalog: Catalog, offers: Sequence[Launchable]) -
     return np.array(launched + running, np.int64)
 
 
+def _fixed(
+    raised: Sequence[tuple[int, ...]], accepts: Flags, homes: Sequence[int], sites: int
+) -> list[dict[int, int]]:
+    """What the daemons of each site raise: prototypes where ``accepts`` (D, launchables), then those on ``homes``."""
+    fixed: list[dict[int, int]] = [{} for _ in range(sites)]
+    where = [*map(np.flatnonzero, accepts), *([home] for home in homes)]
+    for counters, on in zip(raised, where, strict=True):
+        for site in on if counters else ():
+            for t in counters:
+                fixed[site][t] = fixed[site].get(t, 0) + 1
+    return fixed
+
+
+def _cordon_hides(topology: Topology) -> Flags:
+    eligible = [counter.eligible for counter in topology.counters]
+    return np.array([e is not None and not tolerated(UNSCHEDULABLE, e.tolerations) for e in eligible], np.uint8)
+
+
 def _rules(
-    size: Ints, class_ok: Flags, look_of_class: Ints, topology: Topology, sites: Sequence[Site]
-) -> Rules:
+    size: Ints, class_ok: Flags, look_of_class: Ints, topology: Topology, sites: Sequence[Site],
+    fixed: Sequence[dict[int, int]],
+) -> Rules:  # fmt: skip
     bound = [topology.rules[look] for look in look_of_class]
     raised = [topology.raises[look] for look in look_of_class]
     flat = [rule for rules in bound for rule in rules]
@@ -203,6 +243,9 @@ def _rules(
     if limited:
         filters = [topology.counters[t].eligible for t in limited]
         counts_here[limited] = accepted([f for f in filters if f is not None], sites)
+        for t in limited:
+            needed = [key for key in topology.counters[t].labelled if key != keys.HOSTNAME]
+            counts_here[t] &= np.array([all(key in site.labels for key in needed) for site in sites], np.uint8)
     return Rules(
         size=np.ascontiguousarray(size),
         site_ok=np.ascontiguousarray(class_ok),
@@ -219,12 +262,15 @@ def _rules(
         by_node=by_node,
         counts_here=counts_here,
         spread=spread,
+        fixed_at=_offsets(fixed),
+        fixed_counter=np.array([t for counters in fixed for t in counters], np.int64),
+        fixed_pods=np.array([pods for counters in fixed for pods in counters.values()], np.int64),
         quota=np.full(len(topology.counters), -1, np.int64),
         quota_over=np.ones(len(topology.counters), np.int64),
     )
 
 
-def _offsets(lists: Sequence[Sequence[object]]) -> Ints:
+def _offsets(lists: Sequence[Sized]) -> Ints:
     return np.concatenate([[0], np.cumsum([len(entries) for entries in lists])]).astype(np.int64)
 
 

@@ -63,11 +63,13 @@ def open_node(rules: Rules, state: State, node: int, site: int, room: NDArray[np
             d = node if rules.by_node[t] else rules.domain[t, site]
             if d >= 0:
                 state.present[state.cell[t] + d] += 1
+    _count_daemons(rules, state, node, 1)
 
 
 @njit(cache=True)
 def close_node(rules: Rules, state: State, node: int) -> None:
     """Take an empty node out of its slot."""
+    _count_daemons(rules, state, node, -1)
     site = state.site[node]
     for t in range(rules.by_node.size):
         if rules.spread[t] and rules.counts_here[t, site]:
@@ -77,6 +79,18 @@ def close_node(rules: Rules, state: State, node: int) -> None:
     state.site[node] = -1
     state.takes[node] = 0
     state.free[node] = 0
+
+
+@njit(cache=True)
+def _count_daemons(rules: Rules, state: State, node: int, by: int) -> None:
+    """Raise, or lower, what the daemons of a node's site raise."""
+    site = state.site[node]
+    for at in range(rules.fixed_at[site], rules.fixed_at[site + 1]):
+        t = rules.fixed_counter[at]
+        d = node if rules.by_node[t] else rules.domain[t, site]
+        if d >= 0 and rules.counts_here[t, site]:
+            state.counts[state.cell[t] + d] += by * rules.fixed_pods[at]
+            state.totals[t] += by * rules.fixed_pods[at]
 
 
 @njit(cache=True)

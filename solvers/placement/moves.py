@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.plan import ActionKind
-from solvers.placement.encode import Encoded
-from solvers.placement.engine import State, close_node, fits, open_node, put
+from solvers.placement.encode import Encoded, Rules
+from solvers.placement.engine import State, clear_node, close_node, fits, open_node, put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,15 @@ class Order:
     """Moves in order and the places left for pending pods, or the node slots that no order empties.
 
     ``target_of`` gives the node slot of each pod that moves; ``left[c]`` the places of class c not taken by movers.
+    ``state`` is the cluster after the moves, judged by ``rules``.
     """
 
     moves: tuple[Move, ...]
     target_of: Mapping[int, int]
     left: Mapping[int, Sequence[int]]
     stuck: frozenset[int]
+    rules: Rules
+    state: State
 
 
 class Sequencer:
@@ -65,6 +68,8 @@ class Sequencer:
         budgets_of: Sequence[tuple[int, ...]], allowance: Sequence[int], max_concurrent: int,
     ) -> None:  # fmt: skip
         self._encoded, self._state, self._transition = encoded, state, transition
+        self._rules = encoded.rules._replace(counts_here=encoded.rules.counts_here.copy())
+        self._cordoned = {n for n, node in enumerate(encoded.nodes) if node.cordoned}
         self._pods_on, self._budgets_of, self._allowance = pods_on, budgets_of, allowance
         self._width = max_concurrent
         self._places = {c: Counter(dict(places)) for c, places in transition.gains.items()}
@@ -82,11 +87,17 @@ class Sequencer:
             for batch in self._batches(todo):
                 later += self._drain(batch)
             if len(later) == len(todo):
-                return Order(moves=(), target_of={}, left={}, stuck=frozenset(todo))
+                return self._order(stuck=todo)
             todo = later
         self._launch(sorted(self._transition.launched.keys() - self._launched))
+        return self._order(stuck=())
+
+    def _order(self, *, stuck: Sequence[int]) -> Order:
         left = {c: list(places.elements()) for c, places in self._places.items()}
-        return Order(moves=tuple(self._moves), target_of=self._target_of, left=left, stuck=frozenset())
+        return Order(
+            moves=tuple(self._moves), target_of=self._target_of, left=left, stuck=frozenset(stuck), rules=self._rules,
+            state=self._state,
+        )  # fmt: skip
 
     def _batches(self, nodes: Sequence[int]) -> list[list[int]]:
         """Nodes as many at once as the policy allows, those with the fewest pods first: they free budget soonest."""
@@ -96,15 +107,13 @@ class Sequencer:
     def _drain(self, batch: Sequence[int]) -> list[int]:
         """Empty and terminate the nodes of a batch; returns those that keep pods for now."""
         self._launch_for(Counter(int(self._encoded.class_of[p]) for n in batch for p in self._waiting[n]))
-        self._act(ActionKind.CORDON, [node for node in batch if self._state.takes[node]])
-        for node in batch:
-            self._state.takes[node] = 0
+        self._cordon([node for node in batch if node not in self._cordoned])
         while self._evict_wave(batch) or self._launch_one_more(batch):
             pass
         empty = [node for node in batch if not self._waiting[node]]
         self._act(ActionKind.TERMINATE, empty)
         for node in empty:
-            close_node(self._encoded.rules, self._state, node)
+            close_node(self._rules, self._state, node)
         return [node for node in batch if self._waiting[node]]
 
     def _launch_for(self, pods: Mapping[int, int]) -> None:
@@ -134,8 +143,23 @@ class Sequencer:
             self._act(ActionKind.LAUNCH, part)
             for node in part:
                 site = self._transition.launched[node]
-                open_node(self._encoded.rules, self._state, node, site, self._encoded.capacity[site], 1)
+                open_node(self._rules, self._state, node, site, self._encoded.capacity[site], 1)
                 self._launched.add(node)
+
+    def _cordon(self, nodes: Sequence[int]) -> None:
+        self._act(ActionKind.CORDON, nodes)
+        self._cordoned.update(nodes)
+        hides = np.flatnonzero(self._encoded.cordon_hides)
+        for node in nodes:
+            site = self._encoded.site_of_node(node)
+            if self._rules.counts_here[hides, site].any():
+                held = self._state.held[node].astype(np.int64)
+                clear_node(self._rules, self._state, node, np.zeros_like(held))
+                self._rules.counts_here[hides, site] = 0
+                open_node(self._rules, self._state, node, site, self._encoded.capacity[site], 0)
+                for c in np.flatnonzero(held):
+                    put(self._rules, self._state, int(c), node, int(held[c]))
+            self._state.takes[node] = 0
 
     def _act(self, kind: ActionKind, nodes: Sequence[int]) -> None:
         if nodes:
@@ -201,13 +225,13 @@ class Sequencer:
         places = self._places.get(c, Counter())
         for target, count in places.items():
             ready = target < len(self._encoded.nodes) or target in self._launched
-            if count > 0 and ready and fits(self._encoded.rules, self._state, c, target):
+            if count > 0 and ready and fits(self._rules, self._state, c, target):
                 places[target] -= 1
                 return target
         return None
 
     def _shift(self, pod: int, node: int, by: int) -> None:
-        put(self._encoded.rules, self._state, int(self._encoded.class_of[pod]), node, by)
+        put(self._rules, self._state, int(self._encoded.class_of[pod]), node, by)
 
 
 def gains_of(state: State, before: np.ndarray, *, slots: Sequence[int]) -> dict[int, list[tuple[int, int]]]:

@@ -7,12 +7,15 @@ import numpy as np
 
 from domain import labels as keys
 from domain.market import CapacityType, Catalog, Offering
-from domain.node import DEFAULT_TEMPLATE, Node, NodeTemplate, Taint, labels_of_launched_node
+from domain.node import DEFAULT_TEMPLATE, Effect, Node, NodeTemplate, Taint, labels_of_launched_node
 from domain.policy import Capacity, Policy
 from domain.snapshot import Snapshot
 from solvers.placement.packing import Flags
 from solvers.placement.rules import NodeFilter, refusal
 
+UNSCHEDULABLE = Taint(key=keys.UNSCHEDULABLE_TAINT, effect=Effect.NO_SCHEDULE)
+NOT_READY = Taint(key="node.kubernetes.io/not-ready", effect=Effect.NO_SCHEDULE)
+"""Taints that Kubernetes itself puts on cordoned and unready nodes."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launchable:
@@ -83,6 +86,12 @@ def site_of_node(node: Node) -> Site:
     """A running node as a site; the taint of a cordon is left to the cordon flag."""
     taints = tuple(t for t in node.taints if t.key != keys.UNSCHEDULABLE_TAINT)
     return Site(node.labels, node.name, taints)
+
+
+def domain_of_node(node: Node) -> Site:
+    """A running node as spread rules see it: a cordon and not being ready are taints like any other."""
+    missing = [UNSCHEDULABLE] * node.cordoned + [NOT_READY] * (not node.ready)
+    return Site(node.labels, node.name, (*node.taints, *(taint for taint in missing if taint not in node.taints)))
 
 
 def accepted(filters: Sequence[NodeFilter], sites: Sequence[Site]) -> Flags:

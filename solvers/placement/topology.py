@@ -49,12 +49,14 @@ class AllOf:
 class Counter:
     """What is counted: pods in groups, owners of an anti-affinity term, or holders of a port; over which key.
 
-    ``eligible`` limits the nodes that count (topology spread); ``None`` counts all.
+    ``eligible`` limits the nodes that count (topology spread), as do ``labelled``, keys that they must carry; ``None``
+    counts all.
     """
 
     what: Group | AllOf | PodTerm | HostPort
     key: str
     eligible: NodeFilter | None = None
+    labelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +162,12 @@ def _own_rules(look: Look, table: dict[Counter, int], number: Mapping[Group, int
     for term in look.affinity:
         counter = table.setdefault(Counter(together, term.topology_key), len(table))
         rules.append(TopologyRule(RuleKind.REQUIRE, counter, own=own))
+    labelled = tuple(sorted({constraint.topology_key for constraint in look.spread}))
     for constraint in look.spread:
         assert look.nodes is not None
         group = Group(constraint.selector, (look.namespace,))
-        counter = table.setdefault(
-            Counter(group, constraint.topology_key, _domains_of(constraint, look.nodes)), len(table)
-        )
+        counted = Counter(group, constraint.topology_key, _domains_of(constraint, look.nodes), labelled)
+        counter = table.setdefault(counted, len(table))
         rules.append(
             TopologyRule(
                 RuleKind.SPREAD,
