@@ -17,18 +17,21 @@ from ortools.sat.python import cp_model
 from solvers.placement.knapsack import price_all, swaps
 from solvers.placement.packing import UNLIMITED, Floats, Ints, Packing, exchanges
 
-SMOOTHING = 0.5
+SMOOTHING = 0.7
 """Weight of the best values so far in the values that are priced; halved when nothing is found there."""
 
 NEIGHBOURS = 1_200
 MAX_NEIGHBOURS = 20
 """Further patterns taken around each new one, over all kinds and at most: more slow the master than save rounds."""
 
-SEARCH_NODES = 20_000
+SEARCH_NODES = 4_000
 """Search nodes per kind and round. What needs more is settled by CP-SAT when the bound is proven."""
 
-PROOF_DETERMINISTIC_S = 1.0
+PROOF_DETERMINISTIC_S = 0.6
 """CP-SAT's own deterministic time for one kind of node, in its seconds."""
+
+PROOF_KINDS = 6
+"""Kinds settled at a time, the worst ones: what they yield moves the others too."""
 
 THREADS = 2
 """Kinds priced or settled at the same time; both work outside the interpreter lock. Results do not depend on it."""
@@ -281,6 +284,7 @@ class Generator:
         proven, new = pricing.proven.copy(), 0
         ratio = proven / packing.price
         hard = np.flatnonzero((ratio > 1.0 + 0.5 * target) & (proven > pricing.found * (1.0 + 0.25 * target)))
+        hard = hard[np.argsort(-ratio[hard], kind="stable")][:PROOF_KINDS]
         settled = self._pool.map(lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, proven[kind]), hard)
         answers = list(zip(hard, settled, strict=True))
         for kind, pattern in zip(pricing.kinds, pricing.patterns, strict=True):

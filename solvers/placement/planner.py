@@ -63,9 +63,14 @@ def plan_cluster(
     """
     run = _Run(
         snapshot=with_prices(as_from_scratch(snapshot) if settings.from_scratch else snapshot, catalog),
-        catalog=catalog, policy=policy, settings=settings, budget=Budget(settings, clock, pods=len(snapshot.pods)), on_progress=on_progress,
+        catalog=catalog, policy=policy, settings=settings, budget=_budget(snapshot, settings, clock), on_progress=on_progress,
     )  # fmt: skip
     return run.plan()
+
+
+def _budget(snapshot: Snapshot, settings: Settings, clock: Callable[[], float]) -> Budget:
+    bound = sum(bool(pod.affinity or pod.anti_affinity or pod.spread or pod.host_ports) for pod in snapshot.pods)
+    return Budget(settings, clock, pods=len(snapshot.pods), bound_pods=bound)
 
 
 @dataclass(slots=True, kw_only=True)
