@@ -212,13 +212,14 @@ def broken_rule(rules: Rules, state: State, c: int, node: int) -> int:
             first = rules.rule_own[at] and state.totals[t] == 0
             if state.counts[state.cell[t] + d] == 0 and not first:
                 return at
-        elif not _spread_allows(rules, state, t, d, rules.rule_skew[at], rules.rule_min_domains[at], rules.rule_own[at]):
+        elif not spread_allows(rules, state, t, d, rules.rule_skew[at], rules.rule_min_domains[at], rules.rule_own[at]):
             return at
     return -1
 
 
 @njit(cache=True)
-def _spread_allows(rules: Rules, state: State, t: int, d: int, skew: int, min_domains: int, own: int) -> bool:
+def spread_allows(rules: Rules, state: State, t: int, d: int, skew: int, min_domains: int, own: int) -> bool:
+    """Whether ``own`` more pods in domain ``d`` keep counter ``t`` within a skew of the emptiest domain."""
     first, last = state.cell[t], state.cell[t + 1]
     after = state.counts[first + d] + own
     if after <= skew:
