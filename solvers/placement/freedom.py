@@ -8,7 +8,7 @@ from domain.plan import Reason
 from domain.policy import Policy
 from domain.snapshot import Snapshot
 from domain.workload import Pod, PodDisruptionBudget
-from solvers.placement.rules import selects
+from solvers.placement.rules import SelectorIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Freedom:
 
 def freedom_of(snapshot: Snapshot, policy: Policy) -> Freedom:
     """Judge every running node and the pods on it."""
-    budgets_of = {pod.key: covering(pod, snapshot.budgets) for pod in snapshot.pods if not _fixed_by_kind(pod)}
+    budgets_of = _covering(snapshot)
     staying: dict[str, Reason] = {}
     for node in snapshot.nodes:
         reason = _node_must_stay(node)
@@ -35,12 +35,15 @@ def freedom_of(snapshot: Snapshot, policy: Policy) -> Freedom:
     return Freedom(staying=staying, budgets_of=budgets_of)
 
 
-def covering(pod: Pod, budgets: tuple[PodDisruptionBudget, ...]) -> tuple[int, ...]:
-    """Indices of the budgets that cover a pod."""
-    return tuple(
-        b for b, budget in enumerate(budgets)
-        if budget.namespace == pod.namespace and selects(budget.selector, pod.labels)
-    )  # fmt: skip
+def _covering(snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
+    """Indices of the budgets that cover each pod, by pod key."""
+    index: SelectorIndex[int] = SelectorIndex()
+    for b, budget in enumerate(snapshot.budgets):
+        index.add(budget.selector, b)
+    return {
+        pod.key: tuple(sorted(b for b in index.selecting(pod.labels) if snapshot.budgets[b].namespace == pod.namespace))
+        for pod in snapshot.pods if not _fixed_by_kind(pod)
+    }  # fmt: skip
 
 
 def _fixed_by_kind(pod: Pod) -> bool:

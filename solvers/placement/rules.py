@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from domain.node import Effect, Taint
 from domain.selectors import LabelSelector, NodeTerm, Operator, Requirement
 from domain.workload import Pod, Toleration
+
+
+Payload = TypeVar("Payload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,29 @@ def matches_term(term: NodeTerm, *, labels: Mapping[str, str], name: str) -> boo
 def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
     """Whether a pod selector selects these labels; an absent selector selects nothing."""
     return selector is not None and all(meets(r, labels) for r in selector.requirements)
+
+
+class SelectorIndex(Generic[Payload]):
+    """Many selectors, and which of them select a pod, without asking each: filed under a label they insist on."""
+
+    def __init__(self) -> None:
+        self._by_label: dict[tuple[str, str], list[tuple[LabelSelector, Payload]]] = {}
+        self._others: list[tuple[LabelSelector, Payload]] = []
+
+    def add(self, selector: LabelSelector | None, payload: Payload) -> None:
+        """File a selector; an absent one selects nothing."""
+        if selector is None:
+            return
+        insisted = next((r for r in selector.requirements if r.operator is Operator.IN), None)
+        if insisted is None:
+            self._others.append((selector, payload))
+        for value in insisted.values if insisted is not None else ():
+            self._by_label.setdefault((insisted.key, value), []).append((selector, payload))
+
+    def selecting(self, labels: Mapping[str, str]) -> list[Payload]:
+        """Payloads of the selectors that select these labels."""
+        near = [entry for label in labels.items() for entry in self._by_label.get(label, ())]
+        return [payload for selector, payload in (*near, *self._others) if selects(selector, labels)]
 
 
 def meets(requirement: Requirement, labels: Mapping[str, str]) -> bool:

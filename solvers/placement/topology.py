@@ -13,7 +13,7 @@ from enum import IntEnum
 from domain import labels as keys
 from domain.selectors import LabelSelector
 from domain.workload import HostPort, NodePolicy, Pod, PodTerm, SpreadConstraint
-from solvers.placement.rules import NodeFilter, affinity_only, filter_of, selects, with_taints
+from solvers.placement.rules import NodeFilter, SelectorIndex, affinity_only, filter_of, with_taints
 
 ANY_IP = "0.0.0.0"
 
@@ -33,9 +33,9 @@ class Group:
     selector: LabelSelector | None
     namespaces: tuple[str, ...] | None
 
-    def holds(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Whether a pod is in the group."""
-        return (self.namespaces is None or namespace in self.namespaces) and selects(self.selector, labels)
+    def covers(self, namespace: str) -> bool:
+        """Whether it looks at pods of a namespace."""
+        return self.namespaces is None or namespace in self.namespaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +102,23 @@ def looks_of(pods: Sequence[Pod]) -> tuple[list[Look], list[int], list[Group]]:
         for constraint in spread:
             groups.setdefault(Group(constraint.selector, (namespace,)), len(groups))
     used = {r.key for g in groups if g.selector is not None for r in g.selector.requirements}
+    index: SelectorIndex[int] = SelectorIndex()
+    for group, n in groups.items():
+        index.add(group.selector, n)
+    listed = list(groups)
     members: dict[tuple[str, tuple[tuple[str, str], ...]], frozenset[int]] = {}
     looks: dict[Look, int] = {}
     of: list[int] = []
     for pod in pods:
         seen = (pod.namespace, tuple(sorted((k, v) for k, v in pod.labels.items() if k in used)))
         if seen not in members:
-            members[seen] = frozenset(n for g, n in groups.items() if g.holds(pod.namespace, dict(seen[1])))
+            members[seen] = frozenset(n for n in index.selecting(dict(seen[1])) if listed[n].covers(pod.namespace))
         look = Look(
             members[seen], pod.affinity, pod.anti_affinity, pod.spread, pod.host_ports,
             filter_of(pod) if pod.spread else None, pod.namespace if pod.spread else "",
         )  # fmt: skip
         of.append(looks.setdefault(look, len(looks)))
-    return list(looks), of, list(groups)
+    return list(looks), of, listed
 
 
 def topology_of(looks: Sequence[Look], groups: Sequence[Group]) -> Topology:
@@ -122,34 +126,45 @@ def topology_of(looks: Sequence[Look], groups: Sequence[Group]) -> Topology:
     table: dict[Counter, int] = {}
     number = {group: n for n, group in enumerate(groups)}
     rules = [list(_own_rules(look, table, number)) for look in looks]
-    ports = {port for look in looks for port in look.host_ports}
-    raises: list[set[int]] = [set() for _ in looks]
-    for counter, c in table.items():
-        for n, look in enumerate(looks):
-            if isinstance(counter.what, Group) and number[counter.what] in look.groups:
-                raises[n].add(c)
-            if isinstance(counter.what, AllOf) and look.groups.issuperset(number[g] for g in counter.what.groups):
-                raises[n].add(c)
+    raises = _raised(looks, table, number)
+    owners: dict[int, list[int]] = {}
     for n, look in enumerate(looks):
         for term in look.anti_affinity:
-            owners = table.setdefault(Counter(term, term.topology_key), len(table))
-            raises[n].add(owners)
+            counter = table.setdefault(Counter(term, term.topology_key), len(table))
+            raises[n].add(counter)
+            if counter not in owners.setdefault(number[_group_of(term)], []):
+                owners[number[_group_of(term)]].append(counter)
+    ports = {port for look in looks for port in look.host_ports}
     for n, look in enumerate(looks):
-        for counter, c in list(table.items()):
-            if isinstance(counter.what, PodTerm) and number[_group_of(counter.what)] in look.groups:
-                rules[n].append(TopologyRule(RuleKind.FORBID, c))
+        rules[n] += [TopologyRule(RuleKind.FORBID, c) for g in look.groups for c in owners.get(g, ())]
         for port in look.host_ports:
+            raises[n].add(table.setdefault(Counter(port, keys.HOSTNAME), len(table)))
             for other in ports:
                 if _collide(port, other):
                     c = table.setdefault(Counter(other, keys.HOSTNAME), len(table))
                     rules[n].append(TopologyRule(RuleKind.FORBID, c))
-    for n, look in enumerate(looks):
-        raises[n] |= {table[Counter(port, keys.HOSTNAME)] for port in look.host_ports}
     return Topology(
         counters=list(table),
         raises=[tuple(sorted(r)) for r in raises],
         rules=[tuple(dict.fromkeys(r)) for r in rules],
     )
+
+
+def _raised(looks: Sequence[Look], table: Mapping[Counter, int], number: Mapping[Group, int]) -> list[set[int]]:
+    """Counters of groups that each look belongs to."""
+    by_group: dict[int, list[int]] = {}
+    together: list[tuple[frozenset[int], int]] = []
+    for counter, c in table.items():
+        groups = {counter.what} if isinstance(counter.what, Group) else set()
+        groups |= counter.what.groups if isinstance(counter.what, AllOf) else set()
+        if len(groups) == 1:
+            by_group.setdefault(number[groups.pop()], []).append(c)
+        elif groups:
+            together.append((frozenset(number[group] for group in groups), c))
+    return [
+        {c for g in look.groups for c in by_group.get(g, ())} | {c for groups, c in together if look.groups >= groups}
+        for look in looks
+    ]
 
 
 def _own_rules(look: Look, table: dict[Counter, int], number: Mapping[Group, int]) -> list[TopologyRule]:
