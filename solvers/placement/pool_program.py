@@ -1,8 +1,8 @@
 """How many launches take which offering, for the least cost while no Spot pool holds more than a share of the vCPUs.
 
 The linear relaxation says how cheap it can get and is nearly whole: launches with equal options count as one group, so
-only about as many numbers are broken as there are pools at their limit. Those are rounded by hand, then CP-SAT looks
-for something better, everywhere where the program is small, else close to the relaxation.
+only about as many numbers are broken as there are pools at their limit. Those are rounded by hand. In a small program
+CP-SAT then looks for something better, in any program it looks when rounding finds no way to keep the limits.
 """
 
 import math
@@ -17,16 +17,10 @@ from domain.units import to_micro_usd
 from solvers.placement.risk import Exposure, exposure
 
 SMALL = 1_000
-"""Options of all groups together up to which CP-SAT may change every number."""
+"""Options of all groups together up to which CP-SAT improves on rounding; beyond, it hardly finds anything in time."""
 
-NEAR_OPTIONS = 3
-"""Of a larger program: unused options of each group that it may try, those of least reduced cost."""
-
-NEAR_LAUNCHES = 2
-"""Of a larger program: by how many launches it may leave the relaxation's number."""
-
-DETERMINISTIC_S = 0.2
-"""CP-SAT's deterministic time for one program, in its seconds; most need a tenth."""
+DETERMINISTIC_S = 0.1
+"""CP-SAT's deterministic time for one program, in its seconds."""
 
 GOOD_ENOUGH = 1e-5
 """Gap to the relaxation below which nothing better is looked for."""
@@ -80,7 +74,7 @@ class Shares:
     new_spot: bool = True
 
 
-def solve_counts(groups: Sequence[Group], *, fixed: Exposure, shares: Shares) -> Counts | None:
+def solve_counts(groups: Sequence[Group], *, fixed: Exposure, shares: Shares, thorough: bool) -> Counts | None:
     """Counts of least cost; ``None`` when there are none, or none was found. Deterministic.
 
     Parameters
@@ -91,8 +85,18 @@ def solve_counts(groups: Sequence[Group], *, fixed: Exposure, shares: Shares) ->
         Nodes that stay.
     shares
         Limits that the fleet of both must keep.
+    thorough
+        Whether to look for something better than rounding finds.
     """
-    return _Program(groups, fixed=fixed, shares=shares).solved()
+    program = _Program(groups, fixed=fixed, shares=shares)
+    relaxed = program.relaxed()
+    if relaxed is None:
+        return None
+    rounded = program.rounded(relaxed)
+    if rounded is not None and (not thorough or not program.worth_searching(rounded, relaxed)):
+        return rounded
+    found = (counts for counts in (rounded, program.searched(rounded)) if counts is not None)
+    return min(found, key=lambda counts: cost_micro_usd_per_h(groups, counts), default=None)
 
 
 def taken(groups: Sequence[Group], counts: Counts) -> Iterator[tuple[Option, int]]:
@@ -145,19 +149,6 @@ class _Program:
         self._limit_pools()
         self._model.minimize(_sum((to_micro_usd(o.cost_usd_per_h), n) for o, n in self._variables()))
 
-    def solved(self) -> Counts | None:
-        """Counts of least cost found."""
-        relaxed = self._relaxed()
-        if relaxed is None:
-            return None
-        rounded = self._rounded(relaxed)
-        if rounded is not None and self._good_enough(rounded, relaxed):
-            return rounded
-        if sum(map(len, self._numbers)) > SMALL and rounded is not None:
-            self._stay_near(relaxed)
-        found = [counts for counts in (rounded, self._searched(rounded)) if counts is not None]
-        return min(found, key=lambda counts: cost_micro_usd_per_h(self._groups, counts), default=None)
-
     def _new(self, most: int) -> mb.Variable:
         """A variable for a whole number."""
         self._whole.append(self._model.new_int_var(0, most, ""))
@@ -205,7 +196,8 @@ class _Program:
         if share < 1:  # all whole numbers, so that nothing is left to tolerances
             self._model.add(share.denominator * load <= share.numerator * self._total)
 
-    def _relaxed(self) -> _Relaxed | None:
+    def relaxed(self) -> _Relaxed | None:
+        """The program's solution when numbers may be broken, ``None`` when even so there is none."""
         self._set_whole(whole=False)
         solver = mb.Solver("glop")
         status = solver.solve(self._model)
@@ -223,10 +215,13 @@ class _Program:
         for variable in self._whole:
             variable.is_integral = whole
 
-    def _good_enough(self, counts: Counts, relaxed: _Relaxed) -> bool:
-        return cost_micro_usd_per_h(self._groups, counts) <= relaxed.cost_micro_usd_per_h * (1 + GOOD_ENOUGH)
+    def worth_searching(self, rounded: Counts, relaxed: _Relaxed) -> bool:
+        """Whether there may be something better, and a chance to find it."""
+        cost = cost_micro_usd_per_h(self._groups, rounded)
+        return len(self._whole) <= SMALL and cost > relaxed.cost_micro_usd_per_h * (1 + GOOD_ENOUGH)
 
-    def _rounded(self, relaxed: _Relaxed) -> Counts | None:
+    def rounded(self, relaxed: _Relaxed) -> Counts | None:
+        """Whole numbers close to the relaxed ones, ``None`` when the limits leave no way."""
         vcpus = math.floor(relaxed.vcpus + WHOLE)
         for _ in range(ROUNDINGS):
             counts = _Rounding(self._groups, relaxed, fixed=self._fixed, shares=self._shares, vcpus=vcpus).counts()
@@ -235,20 +230,8 @@ class _Program:
             vcpus = min(vcpus - 1, self._fixed.vcpus + exposure(taken(self._groups, counts)).vcpus)
         return None
 
-    def _stay_near(self, relaxed: _Relaxed) -> None:
-        for group, numbers, at, reduced in zip(
-            self._groups, self._numbers, relaxed.number, relaxed.reduced, strict=True
-        ):
-            tried = set(sorted(numbers, key=lambda o: (reduced[o], o))[:NEAR_OPTIONS])
-            for option, number in numbers.items():
-                number.lower_bound = max(0, math.floor(at[option] + WHOLE) - NEAR_LAUNCHES)
-                if not group.options[option].spot:
-                    continue
-                used = option in tried or at[option] > WHOLE
-                most = math.ceil(at[option] - WHOLE) + NEAR_LAUNCHES if used else 0
-                number.upper_bound = min(len(group.members), most)
-
-    def _searched(self, hint: Counts | None) -> Counts | None:
+    def searched(self, hint: Counts | None) -> Counts | None:
+        """The best that CP-SAT finds, starting from a hint."""
         if hint is not None:
             for numbers, values in zip(self._numbers, hint, strict=True):
                 for option, number in numbers.items():

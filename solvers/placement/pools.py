@@ -9,7 +9,7 @@ the cheapest that does.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from heapq import heapify, heapreplace
@@ -98,7 +98,9 @@ def choose_offerings(
     if not all(launch.options for launch in launches):
         return None
     task = _task(launches, fixed=tuple(fixed), policy=policy, before=before)
-    counts = _within_limits(task, _cheapest(task.groups)) or _searched(task)
+    counts = _within_limits(task, _cheapest(task.groups))
+    if counts is None:
+        counts = _searched(task)
     return None if counts is None else _dealt(task.groups, counts)
 
 
@@ -116,7 +118,7 @@ def why_impossible(
     only_spot = sum(len(group.members) for group in task.groups if all(option.spot for option in group.options))
     pools = {option.pool for group in task.groups for option in group.options if option.spot}
     scene = f"{only_spot} of {len(launches)} launches can be Spot only, in all there are {len(pools)} Spot pools"
-    if _solved(task, task.shares) is None:
+    if _solved(task, task.shares, thorough=False) is None:
         return (
             f"no choice was found that keeps each Spot pool within {policy.max_pool_share:.4g} of the vCPUs ({scene})"
         )
@@ -170,48 +172,49 @@ def _cheapest(groups: Sequence[Group]) -> Counts:
 
 
 def _searched(task: _Task) -> Counts | None:
-    """The cheapest counts found that keep the limits."""
-    plain = _solved(task, task.shares)
-    if plain is None:
+    """The cheapest counts found that keep the limits: of several ways to limit shares, the best one thoroughly."""
+    tried = ((shares, _attempt(task, shares, thorough=False)) for shares in _ways(task))
+    held = [(shares, counts) for shares, counts in tried if counts is not None]
+    if not held:
         return None
-    held = _within_limits(task, plain)
-    if held is not None:
-        return held
-    little_spot = replace(task.shares, spot=_fraction(task.loss_share))
-    no_spot = replace(task.shares, new_spot=False)
-    found = [_stepwise(task), *(_attempt(task, shares) for shares in (little_spot, no_spot))]
-    return min(
-        (counts for counts in found if counts is not None),
-        key=lambda counts: cost_micro_usd_per_h(task.groups, counts),
-        default=None,
-    )
+    best, quick = min(held, key=lambda way: cost_micro_usd_per_h(task.groups, way[1]))
+    found = (counts for counts in (quick, _attempt(task, best, thorough=True)) if counts is not None)
+    return min(found, key=lambda counts: cost_micro_usd_per_h(task.groups, counts))
 
 
-def _stepwise(task: _Task) -> Counts | None:
+def _ways(task: _Task) -> Iterator[Shares]:
+    """Limits on shares that may keep the limit on the probability; the loosest alone when there is none."""
+    yield task.shares
+    if task.probability < 1:
+        yield from _tightened(task)
+        yield replace(task.shares, spot=min(task.shares.spot, _fraction(task.loss_share)))
+        yield replace(task.shares, new_spot=False)
+
+
+def _tightened(task: _Task) -> Iterator[Shares]:
     """The loosest step at which losing much at once is improbable enough; bisected, since tighter loses less."""
-    loss, best = _fraction(task.loss_share), None
+    loss = _fraction(task.loss_share)
     steps = list(dict.fromkeys(min(task.shares.fed, loss / pools) for pools in LOSS_STEPS))
     low, high = 0, len(steps)
     while low < high:
         middle = (low + high) // 2
-        counts = _solved(task, replace(task.shares, fed=steps[middle]))
-        held = None if counts is None else _within_limits(task, counts)
-        best = best if held is None else held
-        if counts is not None and held is None:
-            low = middle + 1
-        else:
+        counts = _solved(task, replace(task.shares, fed=steps[middle]), thorough=False)
+        if counts is None or _within_limits(task, counts) is not None:
             high = middle
-    return best
+        else:
+            low = middle + 1
+    if low < len(steps):
+        yield replace(task.shares, fed=steps[low])
 
 
-def _attempt(task: _Task, shares: Shares) -> Counts | None:
-    counts = _solved(task, shares)
+def _attempt(task: _Task, shares: Shares, *, thorough: bool) -> Counts | None:
+    counts = _solved(task, shares, thorough=thorough)
     return None if counts is None else _within_limits(task, counts)
 
 
-def _solved(task: _Task, shares: Shares) -> Counts | None:
+def _solved(task: _Task, shares: Shares, *, thorough: bool) -> Counts | None:
     fixed = exposure((node, 1) for node in task.fixed)
-    return solve_counts(task.groups, fixed=fixed, shares=shares)
+    return solve_counts(task.groups, fixed=fixed, shares=shares, thorough=thorough)
 
 
 def _within_limits(task: _Task, counts: Counts) -> Counts | None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.market import CapacityType, Zone
+from domain.market import Zone
 from domain.node import Node
 from solvers.placement.prices import FROM_SCRATCH, as_from_scratch, with_prices
 from tests.builders import (
@@ -142,9 +142,4 @@ def test_from_scratch_twice_is_from_scratch_once() -> None:
 
 def test_from_scratch_says_nothing_where_nothing_ran() -> None:
     empty = make_snapshot([], [make_pod("waiting")])
-    assert as_from_scratch(empty) is not running_cluster()
     assert as_from_scratch(empty) == empty
-
-
-def test_capacity_types_are_told_as_aws_tells_them() -> None:
-    assert str(CapacityType.ON_DEMAND) == "on-demand"
