@@ -122,8 +122,9 @@ class Progress:
 class Plan:
     """An immutable plan. ``generation`` counts the plans of a cluster; ``parent`` is the accepted one it builds on.
 
-    ``lower_bound_usd_per_h`` is proven: no fleet that the policy allows can run these pods under these rules for less,
-    ignoring what runs and what moving costs. Costs count nodes with a known price only; ``notes`` name the others.
+    ``lower_bound_usd_per_h`` is proven: no fleet of offerings that the policy allows and of nodes that already run can
+    run these pods under these rules for less, when the nodes that must not be touched stay; what moving costs is not in
+    it. Costs count nodes with a known price only; ``notes`` name the others.
     """
 
     cost_usd_per_h: float

@@ -243,9 +243,12 @@ def _rules(
     if limited:
         filters = [topology.counters[t].eligible for t in limited]
         counts_here[limited] = accepted([f for f in filters if f is not None], sites)
+        labelled: dict[str, Flags] = {}
         for t in limited:
-            needed = [key for key in topology.counters[t].labelled if key != keys.HOSTNAME]
-            counts_here[t] &= np.array([all(key in site.labels for key in needed) for site in sites], np.uint8)
+            for key in topology.counters[t].labelled:
+                if key != keys.HOSTNAME and key not in labelled:
+                    labelled[key] = np.array([key in site.labels for site in sites], np.uint8)
+                counts_here[t] &= labelled.get(key, np.uint8(1))
     return Rules(
         size=np.ascontiguousarray(size),
         site_ok=np.ascontiguousarray(class_ok),

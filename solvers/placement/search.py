@@ -14,7 +14,7 @@ from solvers.placement.packing import Floats, Ints
 from solvers.placement.rounding import Fleet, dive, improve
 from solvers.placement.settings import Budget
 from solvers.placement.topology import RuleKind
-from solvers.placement.view import View, view_of
+from solvers.placement.view import SUNK_PRICE, Running, View, view_of
 
 BOUND_TARGET = 5e-4
 """Gap between master and bound at which proving more is not worth the time."""
@@ -45,14 +45,15 @@ class Found:
 
 @dataclass(slots=True)
 class Search:
-    """One search. ``pods`` (C,) are all pods to run by class; ``movable`` marks nodes that may be emptied (N,)."""
+    """One search. ``pods`` (C,) are the pods to place by class, ``sunk_usd_per_h`` what the nodes cost that stay anyway."""
 
     encoded: Encoded
     budget: Budget
     rng: np.random.Generator
     report: Report
     pods: Ints
-    running: Ints
+    running: Running
+    sunk_usd_per_h: float
     view: View = field(init=False)
     bound: Generator = field(init=False)
     steering: Generator = field(init=False)
@@ -69,7 +70,7 @@ class Search:
         self.bound.start()
         going = self.budget.until(BOUND_SHARE)
         self.relaxed = self.bound.run(
-            target=BOUND_TARGET, keep_going=going, on_round=lambda _, bound: self.report("bound", None, bound)
+            target=BOUND_TARGET, keep_going=going, on_round=lambda _, bound: self.report("bound", None, self.proven(bound))
         )
         self.steering = self.bound
         same = np.array_equal(view.packing.price, view.steering.price)
@@ -84,12 +85,17 @@ class Search:
         going = self.budget.until(STEERING_SHARE)
         self.relaxed = self.steering.run(target=STEERING_TARGET, keep_going=going)
 
+    def proven(self, bound: float) -> float:
+        """Bound of the whole bill: what stays anyway, and at least so much for the pods that are placed."""
+        slack = SUNK_PRICE * float(self.running.stays.sum())
+        return self.sunk_usd_per_h + max(0.0, bound - slack)
+
     def fleet_for(self, demand: Ints, *, until: float, improving: bool) -> Fleet:
         """Whole nodes for a packing demand (P,)."""
         going = self.budget.until(until)
         fleet = dive(self.steering, demand=demand, keep_going=going)
         while improving and fleet.kind and going():
-            self.report("fleet", fleet.cost(self.view.packing.price), self.bound.lower_bound)
+            self.report("fleet", fleet.cost(self.view.packing.price), self.proven(self.bound.lower_bound))
             fleet = improve(self.steering, fleet, duals=self.relaxed.duals, rng=self.rng, keep_going=going)
         return fleet
 
@@ -173,7 +179,7 @@ class Search:
                 found.nowhere.sum(), found.objective) < (best.nowhere.sum(), best.objective - 1e-9)  # fmt: skip
             if better:
                 best = found
-                self.report("moves", self._billed(found), self.bound.lower_bound)
+                self.report("moves", self._billed(found), self.proven(self.bound.lower_bound))
         assert best is not None
         return best
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.placement.encode import Encoded
 from solvers.placement.packing import UNLIMITED, Flags, Floats, Ints, Packing, undominated
@@ -13,6 +14,22 @@ MAX_GROUP_AXES = 8
 
 MAX_PACKING_CLASSES = 600
 """Above, single-class groups are merged by shape: the master's rows are what its time grows with."""
+
+
+SUNK_PRICE = 1e-6
+"""USD per hour that room on a node which stays anyway costs in the relaxation: next to nothing, taken off the bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs, as supply: indices of ``nodes``, their ``room`` (N, R), and whether each ``stays`` whatever is planned.
+
+    The room of a node that may go is all of it, of one that stays what its pods leave.
+    """
+
+    nodes: Ints
+    room: Ints
+    stays: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +56,13 @@ class View:
         return demand.astype(np.int64)
 
 
-def view_of(encoded: Encoded, *, demand: Ints, running: Ints) -> View:
-    """Pose the packing of ``demand`` (C,) on all that can be launched and on the ``running`` node indices as supply."""
+def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
+    """Pose the packing of ``demand`` (C,) on all that can be launched and on what runs as supply."""
     kind_capacity, kind_ok, sites_of_kind = _launchable_kinds(encoded)
     supply = np.full(len(kind_capacity), UNLIMITED, np.int64)
     price = np.array([encoded.price[sites].min() for sites in sites_of_kind])
     objective = np.array([encoded.objective[sites].min() for sites in sites_of_kind])
-    if running.size:
+    if running.nodes.size:
         more = _running_kinds(encoded, running)
         kind_capacity, kind_ok = np.vstack([kind_capacity, more[0]]), np.hstack([kind_ok, more[1]])
         price, objective = np.concatenate([price, more[2]]), np.concatenate([objective, more[3]])
@@ -110,16 +127,17 @@ def _launchable_kinds(encoded: Encoded) -> tuple[Ints, Flags, tuple[Ints, ...]]:
 
 
 def _running_kinds(
-    encoded: Encoded, running: Ints
+    encoded: Encoded, running: Running
 ) -> tuple[Ints, Flags, Floats, Floats, Ints, tuple[Ints, ...]]:
     """Running nodes alike in room, filters and price are one kind, with as many in supply."""
-    sites = running + len(encoded.launchables)
-    room = np.maximum(encoded.capacity[sites], 0)
-    price, objective = encoded.price[sites], encoded.objective[sites]
-    key = np.hstack([room, encoded.filter_ok[:, sites].T.astype(np.int64), (price * 1e6).astype(np.int64)[:, None]])
+    sites = running.nodes + len(encoded.launchables)
+    price = np.where(running.stays, SUNK_PRICE, encoded.price[sites])
+    objective = np.where(running.stays, SUNK_PRICE, encoded.objective[sites])
+    prices = np.round(price * 1e9).astype(np.int64)[:, None]
+    key = np.hstack([running.room, encoded.filter_ok[:, sites].T.astype(np.int64), prices])
     _, first, inverse, count = np.unique(key, axis=0, return_index=True, return_inverse=True, return_counts=True)
     groups = tuple(sites[inverse.ravel() == k] for k in range(len(first)))
-    return room[first], encoded.filter_ok[:, sites[first]], price[first], objective[first], count, groups
+    return running.room[first], encoded.filter_ok[:, sites[first]], price[first], objective[first], count, groups
 
 
 def _merge(
