@@ -22,6 +22,8 @@ MAX_ALTERNATIVES = 3
 FULL = 0.995
 """A resource used to such a share binds."""
 
+NO_ORDER_FOUND = "No set of moves that saves money could be brought into an order that breaks no rule on the way."
+
 RULE_WORDS = {
     RuleKind.FORBID: "pod anti-affinity or a host port",
     RuleKind.REQUIRE: "pod affinity",
@@ -122,8 +124,22 @@ def kept_reason(
     return Reason(code="no-saving", text=text, figures=figures)
 
 
-def unschedulable(encoded: Encoded, state: State, pod: Pod, c: int) -> Unschedulable:
-    """Which constraint keeps a pod off every node."""
+def no_order_reason(pod: Pod) -> Reason:
+    """Why a node stays that could have gone, had there been an order of moves."""
+    text = (
+        f"Its pods would fit elsewhere in the end, but pod {pod.key} has no valid place at the moment it would have to "
+        "leave, in any order that was tried."
+    )
+    return Reason(code="no-order", text=text)
+
+
+def limit_reason(why: str) -> Reason:
+    """Why a node stays that could have gone, had Spot not been limited."""
+    return Reason(code="spot-limit", text=f"Without it the policy's limits on Spot could not be kept: {why}.")
+
+
+def unschedulable(encoded: Encoded, state: State, pod: Pod, *, c: int, limit: str) -> Unschedulable:
+    """Which constraint keeps a pod off every node. ``limit`` tells why nodes for it may not be launched, if so."""
     rules = encoded.rules
     size, capacity = rules.size[c], encoded.capacity
     accepted = rules.site_ok[c] > 0
@@ -145,6 +161,8 @@ def unschedulable(encoded: Encoded, state: State, pod: Pod, c: int) -> Unschedul
     if not (capacity[accepted] >= size).all(axis=1).any():
         detail = f"No single node that it may use has all it requests together ({pod.requests})."
         return Unschedulable(pod=pod.key, constraint="resources together", detail=detail)
+    if limit:
+        return Unschedulable(pod=pod.key, constraint="limits on Spot", detail=f"A node for it may not be launched: {limit}.")
     word = _binding_rule(encoded, state, c)
     detail = f"Nodes with room exist or could be launched, but {word} forbids each of them."
     return Unschedulable(pod=pod.key, constraint=word, detail=detail)

@@ -42,16 +42,17 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Moves in order and the places left for pending pods, or the node slots that no order empties.
+    """Moves in order and the places left for pending pods, or the nodes that no order empties.
 
     ``target_of`` gives the node slot of each pod that moves; ``left[c]`` the places of class c not taken by movers.
-    ``state`` is the cluster after the moves, judged by ``rules``.
+    ``stuck`` are the nodes that no order empties, each with a
+    pod that cannot leave. ``state`` is the cluster after the moves, judged by ``rules``.
     """
 
     moves: tuple[Move, ...]
     target_of: Mapping[int, int]
     left: Mapping[int, Sequence[int]]
-    stuck: frozenset[int]
+    stuck: Mapping[int, int]
     rules: Rules
     state: State
 
@@ -95,8 +96,8 @@ class Sequencer:
     def _order(self, *, stuck: Sequence[int]) -> Order:
         left = {c: list(places.elements()) for c, places in self._places.items()}
         return Order(
-            moves=tuple(self._moves), target_of=self._target_of, left=left, stuck=frozenset(stuck), rules=self._rules,
-            state=self._state,
+            moves=tuple(self._moves), target_of=self._target_of, left=left, rules=self._rules, state=self._state,
+            stuck={node: self._waiting[node][0] for node in stuck},
         )  # fmt: skip
 
     def _batches(self, nodes: Sequence[int]) -> list[list[int]]:

@@ -1,10 +1,10 @@
 """The limits on Spot pools: other offerings for launched nodes where too much would stand in one pool."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from domain.errors import InputError
 from domain.market import CapacityType
 from domain.policy import Policy
 from solvers.placement.encode import Encoded
@@ -17,6 +17,15 @@ MAX_OPTIONS = 60
 """Offerings considered per launch, the cheapest: as many types as a fleet request may name."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """Sites of the launched node slots that keep the limits, the slots that had to be left out, and why."""
+
+    sites: Mapping[int, int]
+    left_out: tuple[int, ...] = ()
+    why: str = ""
+
+
 def limited(policy: Policy) -> bool:
     """Whether the policy limits Spot pools at all."""
     return policy.max_pool_share < 1.0 or policy.max_loss_probability < 1.0
@@ -24,22 +33,24 @@ def limited(policy: Policy) -> bool:
 
 def within_limits(
     encoded: Encoded, state: State, new: Ints, *, fixed: Sequence[RiskNode], before: Iterable[RiskNode], policy: Policy
-) -> dict[int, int]:
-    """Sites of the new node slots such that the limits hold.
+) -> Within:
+    """Sites for as many of the new node slots as the limits allow: all of them, nearly always.
 
-    Raises
-    ------
-    InputError
-        When no choice of offerings keeps the limits, with what stands against it.
+    Those that can only be Spot and have the fewest pools to choose from are left out first, more and more of them.
     """
-    choices = [_sites_for(encoded, state, int(node)) for node in new]
-    launches = [Launch(options=tuple(_option(encoded, site) for site in sites)) for sites in choices]
-    before = tuple(before)
-    chosen = choose_offerings(launches, fixed=fixed, policy=policy, before=before)
-    if chosen is None:
-        why = why_impossible(launches, fixed=fixed, policy=policy, before=before)
-        raise InputError("policy", "max_pool_share", why + "; raise the limit or allow more capacity types or families")
-    return {int(node): sites[at] for node, sites, at in zip(new, choices, chosen, strict=True)}
+    choices = {int(node): _sites_for(encoded, state, int(node)) for node in new}
+    options = {node: tuple(_option(encoded, site) for site in sites) for node, sites in choices.items()}
+    before, why, left_out = tuple(before), "", 0
+    ranked = sorted(choices, key=lambda node: (any(not o.spot for o in options[node]), len(options[node]), node))
+    while True:
+        kept = sorted(ranked[left_out:])
+        launches = [Launch(options=options[node]) for node in kept]
+        chosen = choose_offerings(launches, fixed=fixed, policy=policy, before=before)
+        if chosen is not None or not kept:
+            sites = {node: choices[node][at] for node, at in zip(kept, chosen or (), strict=True)}
+            return Within(sites=sites, left_out=tuple(sorted(ranked[:left_out])), why=why)
+        why = why or why_impossible(launches, fixed=fixed, policy=policy, before=before)
+        left_out = min(len(ranked), max(1, 2 * left_out))
 
 
 def _sites_for(encoded: Encoded, state: State, node: int) -> list[int]:
