@@ -14,6 +14,7 @@ import numpy as np
 from ortools.math_opt.python import mathopt
 from ortools.sat.python import cp_model
 
+from solvers.placement.glop import Glop
 from solvers.placement.knapsack import price_all, swaps
 from solvers.placement.packing import UNLIMITED, Floats, Ints, Packing, exchanges
 
@@ -85,16 +86,13 @@ class Master:
         limited = np.flatnonzero(packing.supply != UNLIMITED)
         self._supply = {int(k): self._model.add_linear_constraint(ub=float(packing.supply[k])) for k in limited}
         self._amounts: list[mathopt.Variable] = []
-        if packing.classes <= CLASSES_FOR_EXCHANGES:
-            for small, large in exchanges(packing):
-                swap = self._model.add_variable(lb=0.0)
-                self._rows[small].set_coefficient(swap, 1.0)
-                self._rows[large].set_coefficient(swap, -1.0)
-        self._wanted = mathopt.ModelSolveParameters(
-            variable_values_filter=mathopt.VariableFilter(skip_zero_values=True),
-            reduced_costs_filter=mathopt.VariableFilter(filtered_items=()),
-        )
-        self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
+        swaps = exchanges(packing) if packing.classes <= CLASSES_FOR_EXCHANGES else []
+        for small, large in swaps:
+            swap = self._model.add_variable(lb=0.0)
+            self._rows[small].set_coefficient(swap, 1.0)
+            self._rows[large].set_coefficient(swap, -1.0)
+        self._swaps = len(swaps)
+        self._solver = Glop(self._model)
 
     def add(self, kind: int, pattern: Ints) -> bool:
         """Add a column; false when it is there already."""
@@ -122,17 +120,15 @@ class Master:
 
     def solve(self) -> Relaxation:
         """Optimum over the columns so far."""
-        result = self._solver.solve(model_params=self._wanted)
-        amount = np.zeros(len(self._amounts))
-        first = self._amounts[0].id
-        for variable, value in result.variable_values().items():
-            if variable.id >= first:
-                amount[variable.id - first] = value
-        duals = np.maximum(0.0, np.array(result.dual_values(self._rows)))
+        cost, values, duals = self._solver.solve(
+            variables=self._swaps + len(self._amounts), rows=len(self._rows) + len(self._supply)
+        )
         supply_duals = np.zeros(self.packing.kinds)
-        for kind, row in self._supply.items():
-            supply_duals[kind] = min(0.0, result.dual_values(row))
-        return Relaxation(cost=result.objective_value(), amount=amount, duals=duals, supply_duals=supply_duals)
+        supply_duals[list(self._supply)] = np.minimum(0.0, duals[len(self._rows) :])
+        return Relaxation(
+            cost=cost, amount=values[self._swaps :], duals=np.maximum(0.0, duals[: len(self._rows)]),
+            supply_duals=supply_duals,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
