@@ -20,8 +20,11 @@ BOUND_TARGET = 5e-4
 """Gap between master and bound at which proving more is not worth the time."""
 
 STEERING_TARGET = 5e-3
-BOUND_SHARE, STEERING_SHARE, FLEET_SHARE, POLISH_SHARE = 0.62, 0.68, 0.88, 0.95
+BOUND_SHARE, STEERING_SHARE, FLEET_SHARE, POLISH_SHARE = 0.72, 0.77, 0.93, 0.97
 """Shares of the budget after which each phase ends; the rest is for building nodes and ordering moves."""
+
+IDLE_REPACKS = 400
+"""Repacks without gain after which more of them are not worth waiting for."""
 
 PREFIXES = (1.0, 0.8, 0.6, 0.4, 0.2)
 """Shares of the wasteful nodes that are tried to be replaced at once."""
@@ -141,13 +144,16 @@ class Search:
         builder.retype()
         going = self.budget.until(POLISH_SHARE)
         nodes = builder.new_nodes()
-        while len(nodes) and going():
+        idle = 0
+        while len(nodes) and idle < IDLE_REPACKS and going():
             cost = self.encoded.objective[builder.state.site[nodes]]
             waste = np.maximum(cost - builder.state.held[nodes] @ builder.value, 0.0) + 0.01 * cost
             size = min(len(nodes), int(self.rng.integers(1, 6)))
             chosen = self.rng.choice(nodes, size=size, replace=False, p=waste / waste.sum())
+            idle += 1
             if builder.repack([int(n) for n in chosen]):
                 nodes = builder.new_nodes()
+                idle = 0
         builder.drop_empty()
 
     def from_running(

@@ -1,5 +1,6 @@
 """The cluster as a packing problem: placement classes merged where packing cannot tell them apart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,6 @@ from solvers.placement.topology import RuleKind
 
 MAX_GROUP_AXES = 8
 """Groups of one pod per node that become a resource of their own; the largest, since each slows pricing down."""
-
-MAX_PACKING_CLASSES = 600
-"""Above, single-class groups are merged by shape: the master's rows are what its time grows with."""
 
 
 SUNK_PRICE = 1e-6
@@ -68,21 +66,20 @@ def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
         price, objective = np.concatenate([price, more[2]]), np.concatenate([objective, more[3]])
         supply = np.concatenate([supply, more[4]])
         sites_of_kind += more[5]
-    packing_class, groups = _merge(encoded, demand, kind_capacity, kind_ok, supply)
+    groups = [_alone_on_node(encoded, c) for c in range(len(encoded.rules.size))]
+    packing_class, axes = _merge(encoded, demand, groups, kind_capacity, kind_ok, supply)
     classes = int(packing_class.max(initial=-1)) + 1
     first = np.array([int(np.flatnonzero(packing_class == p)[0]) for p in range(classes)], np.int64)
     order = np.argsort(packing_class, kind="stable")
     member = order[packing_class[order] >= 0]
     member_at = np.searchsorted(packing_class[member], np.arange(classes + 1))
-    axes = _group_axes(groups, packing_class, classes, demand)
     size = np.hstack([encoded.rules.size[first], axes]) if classes else np.zeros((0, kind_capacity.shape[1]), np.int64)
     capacity = np.hstack([kind_capacity, np.ones((len(kind_capacity), axes.shape[1]), np.int64)])
-    alone = np.array([bool(groups[c]) for c in first], bool)
-    packed = np.bincount(packing_class[packing_class >= 0], weights=demand[packing_class >= 0], minlength=classes)
+    alone = np.where([bool(group) for group in groups], 1, demand)
     packing = Packing(
         size=np.ascontiguousarray(size),
-        demand=packed.astype(np.int64),
-        limit=np.where(alone, 1, UNLIMITED),
+        demand=_summed(demand, packing_class, classes),
+        limit=_summed(alone, packing_class, classes),
         capacity=np.ascontiguousarray(capacity),
         price=price,
         allowed=np.ascontiguousarray(kind_ok[encoded.filter_of_class[first]].T) if classes else kind_ok[:0].T.copy(),
@@ -90,9 +87,9 @@ def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
     )
     keep = undominated(packing, price, objective)
     packing = _only(packing, keep)
-    spread = _spread_limit(encoded, first)
+    spread = _summed(np.minimum(alone, _spread_limit(encoded)), packing_class, classes)
     steering = Packing(
-        size=packing.size, demand=packing.demand, limit=np.minimum(packing.limit, spread), capacity=packing.capacity,
+        size=packing.size, demand=packing.demand, limit=spread, capacity=packing.capacity,
         price=objective[keep], allowed=packing.allowed, supply=packing.supply,
     )  # fmt: skip
     return View(
@@ -140,29 +137,49 @@ def _running_kinds(
     return running.room[first], encoded.filter_ok[:, sites[first]], price[first], objective[first], count, groups
 
 
+def _summed(amounts: Ints, packing_class: Ints, classes: int) -> Ints:
+    """Sums by packing class of amounts (C,) by placement class."""
+    known = packing_class >= 0
+    return np.bincount(packing_class[known], weights=amounts[known], minlength=classes).astype(np.int64)
+
+
 def _merge(
-    encoded: Encoded, demand: Ints, kind_capacity: Ints, kind_ok: Flags, supply: Ints
-) -> tuple[Ints, list[tuple[int, ...]]]:
-    """Packing class of each placement class, and the groups of one per node that each placement class is in."""
+    encoded: Encoded, demand: Ints, groups: list[tuple[int, ...]], kind_capacity: Ints, kind_ok: Flags, supply: Ints
+) -> tuple[Ints, Ints]:
+    """Packing class of each placement class, and the axes of the large groups of one per node, (classes, axes).
+
+    Classes of one shape (requests and kinds that accept them) become one packing class. Of classes that allow but one
+    pod on a node, as many pods then fit as there are classes: no less than the rules allow.
+    """
     size = encoded.rules.size
-    groups = [_alone_on_node(encoded, c) for c in range(len(size))]
-    open_ended = supply == UNLIMITED
     hostable = np.zeros(len(size), bool)
-    for k in np.flatnonzero(open_ended):
+    for k in np.flatnonzero(supply == UNLIMITED):
         hostable |= (size <= kind_capacity[k]).all(axis=1) & (kind_ok[encoded.filter_of_class, k] > 0)
-    look = [kind_ok[f].tobytes() for f in range(len(encoded.filter_ok))]
+    look = [row.tobytes() for row in kind_ok]
     wanted = np.flatnonzero(hostable & (demand > 0))
-    for keep_groups in (True, False):
-        table: dict[tuple[object, ...], int] = {}
-        packing_class = np.full(len(size), -1, np.int64)
-        for c in wanted:
-            key = (size[c].tobytes(), look[encoded.filter_of_class[c]], groups[c] if keep_groups else ())
-            packing_class[c] = table.setdefault(key, len(table))
-        if len(table) <= MAX_PACKING_CLASSES:
-            break
-        if keep_groups:
-            groups = [() for _ in groups]
-    return packing_class, groups
+    shape = {int(c): (size[c].tobytes(), look[encoded.filter_of_class[c]]) for c in wanted}
+    axis_of = _axes(groups, shape, demand)
+    table: dict[tuple[object, ...], int] = {}
+    packing_class = np.full(len(size), -1, np.int64)
+    for c in wanted:
+        key = (shape[int(c)], frozenset(axis_of[t] for t in groups[c] if t in axis_of))
+        packing_class[c] = table.setdefault(key, len(table))
+    axes = np.zeros((len(table), max(axis_of.values(), default=-1) + 1), np.int64)
+    for c in wanted:
+        axes[packing_class[c], [axis_of[t] for t in groups[c] if t in axis_of]] = 1
+    return packing_class, axes
+
+
+def _axes(groups: list[tuple[int, ...]], shape: Mapping[int, object], demand: Ints) -> dict[int, int]:
+    """Axis of each counter of one per node that spans several shapes; counters with the same classes share one."""
+    members: dict[int, list[int]] = {}
+    for c in shape:
+        for t in groups[c]:
+            members.setdefault(t, []).append(c)
+    spanning = {t: tuple(classes) for t, classes in members.items() if len({shape[c] for c in classes}) > 1}
+    largest = sorted(set(spanning.values()), key=lambda classes: (-int(demand[list(classes)].sum()), classes))
+    number = {classes: axis for axis, classes in enumerate(largest[:MAX_GROUP_AXES])}
+    return {t: number[classes] for t, classes in spanning.items() if classes in number}
 
 
 def _alone_on_node(encoded: Encoded, c: int) -> tuple[int, ...]:
@@ -174,31 +191,13 @@ def _alone_on_node(encoded: Encoded, c: int) -> tuple[int, ...]:
     return tuple(sorted(t for t in raised & forbidden if rules.by_node[t]))
 
 
-def _group_axes(groups: list[tuple[int, ...]], packing_class: Ints, classes: int, demand: Ints) -> Ints:
-    """A column of 0 and 1 for each large group that spans packing classes, (classes, axes)."""
-    members: dict[int, set[int]] = {}
-    pods: dict[int, int] = {}
-    for c, counters in enumerate(groups):
-        for t in counters if packing_class[c] >= 0 else ():
-            members.setdefault(t, set()).add(int(packing_class[c]))
-            pods[t] = pods.get(t, 0) + int(demand[c])
-    distinct: dict[frozenset[int], int] = {}
-    for t in sorted(members, key=lambda t: (-pods[t], t)):
-        if len(members[t]) > 1:
-            distinct.setdefault(frozenset(members[t]), t)
-    axes = np.zeros((classes, min(MAX_GROUP_AXES, len(distinct))), np.int64)
-    for a, together in enumerate(list(distinct)[:MAX_GROUP_AXES]):
-        axes[list(together), a] = 1
-    return axes
-
-
-def _spread_limit(encoded: Encoded, first: Ints) -> Ints:
-    """Most pods of a class that a new node may hold under hostname spread: its skew, since new nodes begin empty."""
+def _spread_limit(encoded: Encoded) -> Ints:
+    """Most pods of each class that a new node may hold under hostname spread: its skew, since new nodes begin empty."""
     rules = encoded.rules
-    limit = np.full(len(first), UNLIMITED, np.int64)
-    for p, c in enumerate(first):
+    limit = np.full(len(rules.size), UNLIMITED, np.int64)
+    for c in range(len(rules.size)):
         for at in range(rules.rule_at[c], rules.rule_at[c + 1]):
             by_node = rules.by_node[rules.rule_counter[at]]
             if rules.rule_kind[at] == RuleKind.SPREAD and by_node and rules.rule_own[at]:
-                limit[p] = min(limit[p], rules.rule_skew[at])
+                limit[c] = min(limit[c], rules.rule_skew[at])
     return limit
