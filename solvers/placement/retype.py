@@ -46,10 +46,11 @@ def within_limits(
         kept = sorted(ranked[left_out:])
         launches = [Launch(options=options[node]) for node in kept]
         chosen = choose_offerings(launches, fixed=fixed, policy=policy, before=before)
+        if chosen is None and not why:
+            why = why_impossible(launches, fixed=fixed, policy=policy, before=before)
         if chosen is not None or not kept:
             sites = {node: choices[node][at] for node, at in zip(kept, chosen or (), strict=True)}
             return Within(sites=sites, left_out=tuple(sorted(ranked[:left_out])), why=why)
-        why = why or why_impossible(launches, fixed=fixed, policy=policy, before=before)
         left_out = min(len(ranked), max(1, 2 * left_out))
 
 

@@ -1,8 +1,8 @@
 """The end of a plan: pending pods in their places, as kube-scheduler can put them there in some order.
 
 No action places a pending pod, so any order will do. It exists when the pods can be placed round by round, each as soon
-as no rule objects; where spread rules hold in the final state, they hold on the way there too, if one fills the emptiest
-domains first.
+as no rule objects; where spread rules hold in the final state, they hold on the way there too, if the emptiest domains
+are filled first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,9 @@ from solvers.placement.encode import NO_DOMAIN, Encoded, Rules
 from solvers.placement.engine import SPREAD, State, close_node, fits, put, spread_allows
 from solvers.placement.moves import Move, Order
 from solvers.placement.packing import Flags, Ints
+
+MAX_TRIES = 5
+"""Times that pods are given other places: one that gets a place late can cost an earlier one its own."""
 
 
 class Ending:
@@ -36,9 +39,11 @@ class Ending:
         """Place what can be placed: where the search wanted it, else anywhere, else on a node launched for it."""
         wished = {p: places.pop() for p in pending if (places := self._places.get(self._class(p)))}
         self._settle(wished)
-        rest = [p for p in pending if p not in self.target_of]
-        found = self._elsewhere(rest, builder, may_launch=may_launch) if rest else {}
-        if found:
+        for _ in range(MAX_TRIES):
+            rest = [p for p in pending if p not in self.target_of]
+            found = self._elsewhere(rest, builder, may_launch=may_launch) if rest else {}
+            if not found:
+                break
             self._lift(found)
             self._lift(self.target_of)
             self._settle({**self.target_of, **found})
