@@ -1,174 +1,209 @@
-"""From fractions of nodes to whole ones: dive down the relaxation, then re-solve parts of the fleet exactly.
+"""From fractions of nodes to whole ones: dive down the relaxation, then solve parts of the fleet as integer programs.
 
-The dive fixes the whole part of the master's solution, solves again for the pods that are left, and so on; at every
-step new columns are priced that suit what is left. Improvement takes a few nodes out, solves the small problem of
-their pods as an integer program over priced columns, and keeps the result when it is cheaper.
+A dive buys the whole part of the master's solution, solves again for what is left, with new columns that suit it, and
+ends with an integer program when few nodes are left. Patterns are bought as slots: the master's exchanges stay open to
+the end, when ``slots.settled`` seats the pods. Improvement takes nodes out and solves for their pods in the same way.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from ortools.sat.python import cp_model
 
-from solvers.placement.columns import Generator, Master, Relaxation
-from solvers.placement.knapsack import fill
-from solvers.placement.packing import UNLIMITED, Floats, Ints, Packing
+from solvers.placement.basket import Basket, KeepGoing, Purchase
+from solvers.placement.columns import CLASSES_FOR_EXCHANGES, Generator, Relaxation
+from solvers.placement.integer_program import Program
+from solvers.placement.packing import Floats, Ints, exchanges
+from solvers.placement.patterns import near_best
+from solvers.placement.slots import Fleet, Swaps, settled
 
-KeepGoing = Callable[[], bool]
-
-ENRICH_ROUNDS = 2
+ENRICH_ROUNDS = 3
 """Pricing rounds for each step of the dive; more gain less than diving twice."""
 
 FIX_ABOVE = 0.75
 """Fractions above are rounded up when there is no whole node to fix."""
 
-EXACT_BELOW_NODES = 12.0
+FIX_SHARE, HURRIED_SHARE = 0.1, 0.34
+"""Most of the nodes left that are rounded up in one step, and in one when the time is over."""
+
+NOISE = 0.1
+"""Largest number added to fractions before they are ranked, so that dives differ."""
+
+EXACT_BELOW_NODES = 40.0
 """When so few nodes are left to choose, the integer program over the columns ends the dive."""
 
-EXACT_COLUMNS = 250
-"""Columns of smallest reduced cost that the integer program may use."""
+COMPLETE_PATTERNS = 2_000
+"""Patterns that a better fleet may use up to which the whole problem is one integer program."""
 
-EXACT_DETERMINISTIC_S = 0.25
-"""CP-SAT's deterministic time for one small integer program, in its seconds."""
+COMPLETE_DETERMINISTIC_S = 1.0
+"""CP-SAT's deterministic time for that program, in its seconds."""
 
-OBJECTIVE_SCALE = 1_000_000
+DIVES = 3
+"""Dives before improvement starts."""
+
+FEWEST_OUT, MOST_OUT = 6, 30
+"""Nodes taken out by one step of improvement."""
+
+CLOSE = 1e-4
+"""Gap to the relaxation below which a fleet is good enough."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Fleet:
-    """Whole nodes: ``kind[n]`` and ``pods[n]`` (classes,) of each."""
+def best_fleet(
+    generator: Generator,
+    *,
+    demand: Ints,
+    duals: Floats,
+    rng: np.random.Generator,
+    keep_going: KeepGoing,
+    on_better: Callable[[Fleet], None],
+) -> Fleet:
+    """The cheapest fleet found for ``demand`` until told to stop, or until it is as good as proven.
 
-    kind: list[int]
-    pods: list[Ints]
-
-    def cost(self, price: Floats) -> float:
-        """USD per hour."""
-        return float(price[self.kind].sum()) if self.kind else 0.0
+    Parameters
+    ----------
+    generator
+        Its master holds good columns already, and gains more.
+    demand
+        Pods of each class, (classes,).
+    duals
+        Value of a pod of each class, USD per hour, (classes,): tells wasteful nodes from good ones.
+    rng
+        Chooses what to try: the same state and the same answers of ``keep_going`` give the same fleet.
+    keep_going
+        Asked before each pricing round and each integer program.
+    on_better
+        Told of each fleet that is cheaper than the ones before.
+    """
+    price = generator.master.packing.price
+    rounding = Rounding(generator)
+    best = rounding.dive(demand, rng=None, keep_going=keep_going)
+    on_better(best)
+    enough = rounding.enough(demand)
+    tries = 0
+    while best.cost(price) > enough and keep_going():
+        if tries == 0:
+            fleet, proven = rounding.complete(demand, best)
+            enough = np.inf if proven else enough
+        elif tries < DIVES:
+            fleet = rounding.dive(demand, rng=rng, keep_going=keep_going)
+        else:
+            fleet = rounding.improve(best, duals=duals, rng=rng, keep_going=keep_going)
+        tries += 1
+        if fleet.cost(price) < best.cost(price) - 1e-9:
+            best = fleet
+            on_better(best)
+    return best
 
 
 def dive(generator: Generator, *, demand: Ints, keep_going: KeepGoing) -> Fleet:
     """Round the master's solution to a fleet that holds all of ``demand``."""
-    master = generator.master
-    fleet = Fleet(kind=[], pods=[])
-    left = demand.copy()
-    supply = master.packing.supply.copy()
-    while left.any():
-        master.set_demand(left)
-        rounds = ENRICH_ROUNDS if keep_going() else 0
-        relaxed = generator.enrich(rounds=rounds, demand=left, keep_going=keep_going)
-        if relaxed.amount.sum() <= EXACT_BELOW_NODES and keep_going():
-            rest = solve_small(master, relaxed, demand=left)
-            if rest is not None:
-                fleet.kind += rest.kind
-                fleet.pods += rest.pods
-                break
-        _fix(master, relaxed, left, supply, fleet)
-    master.set_demand(demand)
-    return retyped(master.packing, fleet)
-
-
-def _fix(master: Master, relaxed: Relaxation, left: Ints, supply: Ints, fleet: Fleet) -> None:
-    """Take whole nodes off the relaxed solution; ``left`` and ``supply`` change in place."""
-    whole = np.floor(relaxed.amount + 1e-6).astype(np.int64)
-    if not whole.any():
-        fraction = relaxed.amount
-        whole = (fraction >= FIX_ABOVE).astype(np.int64)
-        whole[int(fraction.argmax())] = 1
-    ranked = np.argsort(-relaxed.duals, kind="stable")
-    for column in sorted(np.flatnonzero(whole), key=lambda c: -relaxed.amount[c]):
-        kind, pattern = master.columns.kind[column], master.columns.pattern[column]
-        for _ in range(int(min(whole[column], supply[kind]))):
-            pods = topped_up(master.packing, kind, np.minimum(pattern, left), left, ranked)
-            if not pods.any():
-                break
-            fleet.kind.append(kind)
-            fleet.pods.append(pods)
-            left -= pods
-            if supply[kind] != UNLIMITED:
-                supply[kind] -= 1
-
-
-def topped_up(packing: Packing, kind: int, pods: Ints, left: Ints, ranked: Ints) -> Ints:
-    """A node's pods with what else fits of ``left``, most valuable classes first: its slots may exceed what is left."""
-    room = packing.capacity[kind] - pods @ packing.size
-    most = np.where(packing.allowed[kind] > 0, np.minimum(left, packing.limit), 0)
-    result = pods.copy()
-    fill(ranked, np.zeros(packing.classes), most, packing.size, room, result)
-    return result
-
-
-def solve_small(master: Master, relaxed: Relaxation, *, demand: Ints, best: float = np.inf) -> Fleet | None:
-    """Integer program over the columns of smallest reduced cost; ``None`` when it finds nothing below ``best``."""
-    packing, columns = master.packing, master.columns
-    patterns = np.array(columns.pattern)
-    reduced = packing.price[columns.kind] - patterns @ relaxed.duals
-    chosen = np.argsort(reduced, kind="stable")[:EXACT_COLUMNS]
-    chosen = chosen[np.minimum(patterns[chosen], demand).any(axis=1)]
-    model = cp_model.CpModel()
-    most = int(demand.sum())
-    amounts = [model.new_int_var(0, most, "") for _ in chosen]
-    for i in np.flatnonzero(demand):
-        takes = [(amount, int(patterns[c, i])) for amount, c in zip(amounts, chosen, strict=True) if patterns[c, i]]
-        if not takes:
-            return None
-        model.add(cp_model.LinearExpr.weighted_sum([a for a, _ in takes], [w for _, w in takes]) >= int(demand[i]))
-    prices = [round(packing.price[columns.kind[c]] * OBJECTIVE_SCALE) for c in chosen]
-    cost = cp_model.LinearExpr.weighted_sum(amounts, prices)
-    if np.isfinite(best):
-        model.add(cost <= int((best - 1e-6) * OBJECTIVE_SCALE))
-    model.minimize(cost)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.max_deterministic_time = EXACT_DETERMINISTIC_S
-    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return None
-    fleet, left = Fleet(kind=[], pods=[]), demand.copy()
-    for amount, c in zip(amounts, chosen, strict=True):
-        for _ in range(solver.value(amount)):
-            pods = np.minimum(patterns[c], left)
-            if pods.any():
-                fleet.kind.append(columns.kind[c])
-                fleet.pods.append(pods)
-                left -= pods
-    return fleet
-
-
-def retyped(packing: Packing, fleet: Fleet) -> Fleet:
-    """The same pods on each node, each node of the cheapest launchable kind that holds them."""
-    kinds: list[int] = []
-    for kind, pods in zip(fleet.kind, fleet.pods, strict=True):
-        if packing.supply[kind] != UNLIMITED:
-            kinds.append(kind)
-            continue
-        room = (packing.capacity >= pods @ packing.size).all(axis=1) & (packing.supply == UNLIMITED)
-        room &= (packing.allowed[:, pods > 0] > 0).all(axis=1)
-        price = np.where(room, packing.price, np.inf)
-        kinds.append(int(price.argmin()) if price.min() < packing.price[kind] else kind)
-    return Fleet(kind=kinds, pods=fleet.pods)
+    return Rounding(generator).dive(demand, rng=None, keep_going=keep_going)
 
 
 def improve(
     generator: Generator, fleet: Fleet, *, duals: Floats, rng: np.random.Generator, keep_going: KeepGoing
 ) -> Fleet:
-    """Take a few nodes out and re-solve them exactly, once. Returns a fleet that costs no more."""
-    master = generator.master
-    packing = master.packing
-    waste = packing.price[fleet.kind] - np.array([pods @ duals for pods in fleet.pods])
-    weight = np.maximum(waste, 0.0) + 1e-3 * packing.price.mean()
-    count = min(len(fleet.kind), int(rng.integers(4, 14)))
-    out = rng.choice(len(fleet.kind), size=count, replace=False, p=weight / weight.sum())
-    demand = np.sum([fleet.pods[n] for n in out], axis=0)
-    before = float(packing.price[[fleet.kind[n] for n in out]].sum())
-    master.set_demand(demand)
-    relaxed = generator.enrich(rounds=ENRICH_ROUNDS, demand=demand, keep_going=keep_going)
-    rest = solve_small(master, relaxed, demand=demand, best=before) if relaxed.cost < before - 1e-6 else None
-    if rest is None:
-        return fleet
-    gone = set(out.tolist())
-    kept = [n for n in range(len(fleet.kind)) if n not in gone]
-    rest = retyped(packing, rest)
-    return Fleet(
-        kind=[fleet.kind[n] for n in kept] + rest.kind,
-        pods=[fleet.pods[n] for n in kept] + rest.pods,
-    )
+    """Take a few nodes out and solve for their pods again, once. Returns a fleet that costs no more."""
+    return Rounding(generator).improve(fleet, duals=duals, rng=rng, keep_going=keep_going)
+
+
+class Rounding:
+    """Ways to whole nodes over one generator; each adds columns that the next may use."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self.master = generator.master
+        self.packing = self.master.packing
+        steady = self.packing.classes <= CLASSES_FOR_EXCHANGES
+        self.swaps: Swaps = exchanges(self.packing) if steady else ()
+
+    def enough(self, demand: Ints) -> float:
+        """Cost at which to stop: next to the relaxation's, or the least whole number of nodes if all cost the same."""
+        self.master.set_demand(demand)
+        enough = self.master.solve().cost * (1.0 + CLOSE)
+        price = self.packing.price
+        if np.ptp(price) > 0.0:
+            return enough
+        bound = self.generator.bound_without(self.packing.demand - demand)
+        return max(enough, float(np.ceil(bound / price[0] - 1e-6) * price[0] * (1.0 + 1e-9)))
+
+    def dive(self, demand: Ints, *, rng: np.random.Generator | None, keep_going: KeepGoing) -> Fleet:
+        """Round the master's solution to a fleet that holds all of ``demand``; ``rng`` varies what is rounded up."""
+        basket = self._basket(demand)
+        relaxed = basket.relax(rounds=0, keep_going=keep_going)
+        while relaxed.amount.any():
+            chosen = _whole(relaxed)
+            going = bool(chosen) or keep_going()
+            if not chosen and going and relaxed.amount.sum() <= EXACT_BELOW_NODES:
+                rest = basket.cheapest(relaxed)
+                if rest is not None:
+                    basket.buy(rest)
+                    break
+            chosen = chosen or _rounded_up(relaxed, share=FIX_SHARE if going else HURRIED_SHARE, rng=rng)
+            if not basket.buy(chosen):
+                break
+            relaxed = basket.relax(rounds=ENRICH_ROUNDS if going else 0, keep_going=keep_going)
+        return basket.fleet()
+
+    def improve(self, fleet: Fleet, *, duals: Floats, rng: np.random.Generator, keep_going: KeepGoing) -> Fleet:
+        """Take a few nodes out, wasteful ones rather, and solve for their pods. Returns a fleet that costs no more."""
+        price = self.packing.price
+        leavers = self._leavers(fleet, duals, rng)
+        stay = np.setdiff1d(np.arange(len(fleet.kind)), leavers)
+        kept = Fleet(kind=[fleet.kind[n] for n in stay], pods=[fleet.pods[n] for n in stay])
+        before = float(price[[fleet.kind[n] for n in leavers]].sum())
+        basket = self._basket(np.sum([fleet.pods[n] for n in leavers], axis=0), used=kept.kind)
+        relaxed = basket.relax(rounds=ENRICH_ROUNDS, keep_going=keep_going)
+        bought = basket.cheapest(relaxed, below=before) if relaxed.cost < before * (1.0 - 1e-9) else None
+        if bought is None or not basket.buy(bought):
+            return fleet
+        rest = basket.fleet()
+        if rest.cost(price) >= before:
+            return fleet
+        return Fleet(kind=kept.kind + rest.kind, pods=kept.pods + rest.pods)
+
+    def complete(self, demand: Ints, best: Fleet) -> tuple[Fleet, bool]:
+        """The optimum where few patterns can be part of a fleet cheaper than ``best``, and whether it is proven."""
+        posed, cost = replace(self.packing, demand=demand), best.cost(self.packing.price)
+        slack = cost - self.generator.bound_without(self.packing.demand - demand)
+        found = near_best(
+            posed, values=self.generator.proof, cost=posed.price, slack=slack, most=COMPLETE_PATTERNS
+        )  # fmt: skip
+        if found is None:
+            return best, False
+        kind, pattern = found
+        program = Program(
+            kind=kind, pattern=pattern, price=posed.price, need=demand, supply=posed.supply, below=cost
+        )  # fmt: skip
+        nodes, proven = program.solve(deterministic_s=COMPLETE_DETERMINISTIC_S)
+        if nodes is None:
+            return best, proven
+        slots = np.repeat(pattern, nodes, axis=0)
+        return settled(posed, kind=np.repeat(kind, nodes), slots=slots, demand=demand, swaps=()), proven
+
+    def _basket(self, demand: Ints, *, used: Sequence[int] = ()) -> Basket:
+        return Basket(self.generator, demand, swaps=self.swaps, used=used)
+
+    def _leavers(self, fleet: Fleet, duals: Floats, rng: np.random.Generator) -> Ints:
+        price = self.packing.price[fleet.kind]
+        waste = np.maximum(0.0, price - np.array(fleet.pods) @ duals)
+        weight = waste + 1e-3 * float(self.packing.price.mean())
+        count = min(len(fleet.kind), int(rng.integers(FEWEST_OUT, MOST_OUT)))
+        chosen: Ints = rng.choice(len(fleet.kind), size=count, replace=False, p=weight / weight.sum())
+        return chosen
+
+
+def _whole(relaxed: Relaxation) -> Purchase:
+    whole = np.floor(relaxed.amount + 1e-6).astype(np.int64)
+    return [(int(column), int(whole[column])) for column in np.flatnonzero(whole)]
+
+
+def _rounded_up(relaxed: Relaxation, *, share: float, rng: np.random.Generator | None) -> Purchase:
+    """The largest fraction, and others next to one while they are at most ``share`` of the nodes left."""
+    noise = rng.uniform(0.0, NOISE, relaxed.amount.size) if rng is not None else 0.0
+    ranked = np.argsort(-(relaxed.amount + noise * (relaxed.amount > 0)), kind="stable")
+    ranked = ranked[: max(1, int(share * relaxed.amount.sum()))]
+    return [(int(column), 1) for n, column in enumerate(ranked) if n == 0 or relaxed.amount[column] >= FIX_ABOVE]
+
+
+__all__ = ["Fleet", "Rounding", "best_fleet", "dive", "improve"]
