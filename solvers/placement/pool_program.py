@@ -25,6 +25,9 @@ DETERMINISTIC_S = 0.1
 GOOD_ENOUGH = 1e-5
 """Gap to the relaxation below which nothing better is looked for."""
 
+GLOP = "use_dual_simplex:true"
+"""Two to five times as fast as the primal simplex here: nearly all of the cheapest choice is right from the start."""
+
 SAT = f"num_workers:1 random_seed:0 max_deterministic_time:{DETERMINISTIC_S} relative_gap_limit:{GOOD_ENOUGH / 10}"
 
 WHOLE = 1e-6
@@ -65,13 +68,14 @@ class Shares:
     """Limits on shares (0..1) of all vCPUs.
 
     ``fed`` is for a Spot pool that is launched into, ``unfed`` for those that hold nodes already when they get no
-    more, ``spot`` for all Spot pools together; without ``new_spot`` no Spot node is launched.
+    more, ``spot`` for all Spot pools together. Spot options of a larger ``interruption`` probability than this are not
+    taken; below 0 none is.
     """
 
     fed: Fraction
     unfed: Mapping[str, Fraction]
     spot: Fraction = Fraction(1)
-    new_spot: bool = True
+    interruption: float = 1.0
 
 
 def solve_counts(groups: Sequence[Group], *, fixed: Exposure, shares: Shares, thorough: bool) -> Counts | None:
@@ -121,7 +125,7 @@ def shares_hold(groups: Sequence[Group], counts: Counts, *, fixed: Exposure, sha
         if fixed.spot.get(pool, 0) + launched.spot.get(pool, 0) > most * total:
             return False
     spot = sum(fixed.spot.values()) + sum(launched.spot.values())
-    return spot <= shares.spot * total and (shares.new_spot or not launched.spot)
+    return spot <= shares.spot * total and all(loss <= shares.interruption for loss in launched.loss.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +166,11 @@ class _Program:
         return numbers
 
     def _may_take(self, option: Option) -> bool:
-        """Not where even the largest fleet would leave a pool too full to launch into."""
-        most = self._shares.fed * self._most_vcpus
-        return not option.spot or (self._shares.new_spot and self._fixed.spot.get(option.pool, 0) + option.vcpu <= most)
+        """Not what is interrupted too often, nor where even the largest fleet leaves a pool too full to launch into."""
+        if not option.spot:
+            return True
+        load, most = self._fixed.spot.get(option.pool, 0) + option.vcpu, self._shares.fed * self._most_vcpus
+        return option.interruption_per_month <= self._shares.interruption and load <= most
 
     def _variables(self) -> Iterator[tuple[Option, mb.Variable]]:
         for group, numbers in zip(self._groups, self._numbers, strict=True):
@@ -200,6 +206,7 @@ class _Program:
         """The program's solution when numbers may be broken, ``None`` when even so there is none."""
         self._set_whole(whole=False)
         solver = mb.Solver("glop")
+        solver.set_solver_specific_parameters(GLOP)
         status = solver.solve(self._model)
         self._set_whole(whole=True)
         if status != mb.SolveStatus.OPTIMAL:

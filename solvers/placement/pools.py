@@ -3,9 +3,9 @@
 The cheapest choice is taken at once where it keeps the limits. Else launches with equal options are counted together,
 and an integer program finds the cheapest counts under the limit on one pool. The probability of a large loss is no
 linear limit: the share that a pool may hold is tightened to the loss share over 1, 2, 3 … (that many pools lost at
-once are then no large loss) until the exact probability holds; of this, Spot within the loss share altogether, and no
-new Spot, the cheapest is taken. What is chosen always keeps the limits; with a limit on the probability it need not be
-the cheapest that does.
+once are then no large loss) until the exact probability holds; or the options that are interrupted most often are left
+out, one after the other down to no Spot at all; or Spot altogether keeps within the loss share; whichever is cheapest.
+What is chosen always keeps the limits; with a limit on the probability it need not be the cheapest that does.
 """
 
 from collections import Counter
@@ -35,6 +35,9 @@ SHARE_DENOMINATOR = 1_000_000
 
 LOSS_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """How many pools lost at once shall be no large loss, from loose to tight."""
+
+NO_SPOT = -1.0
+"""Below every interruption probability: no Spot node is launched."""
 
 PROBABILITY_ROUNDING = 1e-9
 """What sums of products of probabilities may be off by."""
@@ -173,43 +176,51 @@ def _cheapest(groups: Sequence[Group]) -> Counts:
 
 def _searched(task: _Task) -> Counts | None:
     """The cheapest counts found that keep the limits: of several ways to limit shares, the best one thoroughly."""
-    tried = ((shares, _attempt(task, shares, thorough=False)) for shares in _ways(task))
-    held = [(shares, counts) for shares, counts in tried if counts is not None]
+    held: list[tuple[Shares, Counts]] = []
+    for steps in _families(task):
+        way = _loosest(task, steps)
+        held += [] if way is None else [way]
+        if way is not None and way[0] is task.shares:
+            break  # nothing tighter is cheaper
     if not held:
         return None
-    best, quick = min(held, key=lambda way: cost_micro_usd_per_h(task.groups, way[1]))
-    found = (counts for counts in (quick, _attempt(task, best, thorough=True)) if counts is not None)
+    shares, quick = min(held, key=lambda way: cost_micro_usd_per_h(task.groups, way[1]))
+    better = _within_limits(task, _solved(task, shares, thorough=True))
+    found = (counts for counts in (quick, better) if counts is not None)
     return min(found, key=lambda counts: cost_micro_usd_per_h(task.groups, counts))
 
 
-def _ways(task: _Task) -> Iterator[Shares]:
-    """Limits on shares that may keep the limit on the probability; the loosest alone when there is none."""
-    yield task.shares
+def _families(task: _Task) -> Iterator[list[Shares]]:
+    """Limits from loose to tight that may keep the limit on the probability; the policy's own when there is none."""
+    yield [task.shares]
     if task.probability < 1:
-        yield from _tightened(task)
-        yield replace(task.shares, spot=min(task.shares.spot, _fraction(task.loss_share)))
-        yield replace(task.shares, new_spot=False)
+        loss = _fraction(task.loss_share)
+        shares = dict.fromkeys(min(task.shares.fed, loss / pools) for pools in LOSS_STEPS)
+        yield [replace(task.shares, fed=share) for share in shares]
+        yield [replace(task.shares, interruption=most) for most in (*_interruptions(task), NO_SPOT)]
+        yield [replace(task.shares, spot=loss)]
 
 
-def _tightened(task: _Task) -> Iterator[Shares]:
-    """The loosest step at which losing much at once is improbable enough; bisected, since tighter loses less."""
-    loss = _fraction(task.loss_share)
-    steps = list(dict.fromkeys(min(task.shares.fed, loss / pools) for pools in LOSS_STEPS))
-    low, high = 0, len(steps)
+def _interruptions(task: _Task) -> list[float]:
+    """Interruption probabilities of Spot options, falling; the largest is no limit."""
+    options = {option for group in task.groups for option in group.options if option.spot}
+    return sorted({option.interruption_per_month for option in options}, reverse=True)[1:]
+
+
+def _loosest(task: _Task, steps: list[Shares]) -> tuple[Shares, Counts] | None:
+    """The loosest step at which losing much is improbable enough, found by halving: the tighter, the less is lost."""
+    best, low, high = None, 0, len(steps)
     while low < high:
         middle = (low + high) // 2
-        counts = _solved(task, replace(task.shares, fed=steps[middle]), thorough=False)
-        if counts is None or _within_limits(task, counts) is not None:
+        counts = _solved(task, steps[middle], thorough=False)
+        held = _within_limits(task, counts)
+        if held is not None:
+            best = steps[middle], held
+        if held is not None or counts is None:
             high = middle
         else:
             low = middle + 1
-    if low < len(steps):
-        yield replace(task.shares, fed=steps[low])
-
-
-def _attempt(task: _Task, shares: Shares, *, thorough: bool) -> Counts | None:
-    counts = _solved(task, shares, thorough=thorough)
-    return None if counts is None else _within_limits(task, counts)
+    return best
 
 
 def _solved(task: _Task, shares: Shares, *, thorough: bool) -> Counts | None:
@@ -217,8 +228,10 @@ def _solved(task: _Task, shares: Shares, *, thorough: bool) -> Counts | None:
     return solve_counts(task.groups, fixed=fixed, shares=shares, thorough=thorough)
 
 
-def _within_limits(task: _Task, counts: Counts) -> Counts | None:
+def _within_limits(task: _Task, counts: Counts | None) -> Counts | None:
     """The counts spread over options of equal cost and size, or as they are; ``None`` when they break a limit."""
+    if counts is None:
+        return None
     spread = _spread(task, counts)
     return next((each for each in (spread, counts) if _holds(task, each)), None)
 
