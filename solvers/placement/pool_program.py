@@ -54,6 +54,10 @@ class Option:
     cost_usd_per_h: float
     interruption_per_month: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.vcpu < 1:
+            raise ValueError(f"an option of {self.pool} must have at least 1 vCPU, not {self.vcpu}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:

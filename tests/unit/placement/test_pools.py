@@ -66,6 +66,11 @@ def test_pools_are_named_as_the_domain_names_them() -> None:
     assert stays("use1-az1").pool == str(Pool(region="us-east-1", zone_id="use1-az1", instance_type="m5.large"))
 
 
+def test_an_option_without_vcpus_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 vCPU, not 0"):
+        spot("a", vcpu=0)
+
+
 def test_without_limits_every_launch_takes_its_cheapest() -> None:
     launches = [Launch(options=(on_demand(), spot("a"), spot("b", 0.02))), Launch(options=(on_demand(0.01), spot("a")))]
     assert choose_offerings(launches, fixed=(), policy=ANYTHING) == (2, 0)
