@@ -5,6 +5,9 @@ split the pods over nodes is tried (203 for six pods), and for each every way to
 code with the solver or the checker.
 
 A node without pods never helps here: it costs, and it only adds a domain that spread must then fill.
+
+kube-scheduler counts a zone as a domain once it has a node. A fleet from scratch could thus put everything into one
+zone, which is not what people mean who ask for pods to be spread: `every_zone` counts all zones on offer.
 """
 
 from collections import Counter
@@ -21,14 +24,17 @@ Group = tuple[Pod, ...]
 """Pods of one node."""
 
 
-def cheapest_fleet_usd_per_h(snapshot: Snapshot, *, catalog: Catalog) -> float | None:
+def cheapest_fleet_usd_per_h(snapshot: Snapshot, *, catalog: Catalog, every_zone: bool = False) -> float | None:
     """Price of the cheapest fleet that runs all pods, ``None`` when there is none."""
     zones = sorted({offering.zone.id for offering in catalog.offerings})
-    costs = (_cost(split, zones=zones, catalog=catalog) for split in _splits(snapshot.pods))
+    domains = zones if every_zone else ()
+    costs = (_cost(split, zones=zones, catalog=catalog, domains=domains) for split in _splits(snapshot.pods))
     return min((cost for cost in costs if cost is not None), default=None)
 
 
-def _cost(split: Sequence[Group], *, zones: Sequence[str], catalog: Catalog) -> float | None:
+def _cost(
+    split: Sequence[Group], *, zones: Sequence[str], catalog: Catalog, domains: Sequence[str]
+) -> float | None:
     if any(_at_odds(group) for group in split):
         return None
     prices = [{zone: _cheapest(group, zone=zone, catalog=catalog) for zone in zones} for group in split]
@@ -37,7 +43,7 @@ def _cost(split: Sequence[Group], *, zones: Sequence[str], catalog: Catalog) -> 
         each = [price[zone] for price, zone in zip(prices, places, strict=True)]
         known = [price for price in each if price is not None]
         cheaper = len(known) == len(each) and (best is None or sum(known) < best)
-        if cheaper and _evenly_spread(split, places):
+        if cheaper and _evenly_spread(split, places, domains=domains):
             best = sum(known)
     return best
 
@@ -66,10 +72,10 @@ def _at_odds(group: Group) -> bool:
     )
 
 
-def _evenly_spread(split: Sequence[Group], places: Sequence[str]) -> bool:
-    """Whether every spread over zones holds; only zones with a node are domains."""
+def _evenly_spread(split: Sequence[Group], places: Sequence[str], *, domains: Sequence[str]) -> bool:
+    """Whether every spread over zones holds; zones with a node are domains, and those named."""
     for rule in {rule for group in split for pod in group for rule in pod.spread}:
-        counts = Counter(dict.fromkeys(places, 0))
+        counts = Counter(dict.fromkeys([*places, *domains], 0))
         for group, zone in zip(split, places, strict=True):
             counts[zone] += sum(_selected(rule.selector, pod) for pod in group)
         if max(counts.values()) - min(counts.values()) > rule.max_skew:
