@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from domain.market import Zone
 from solvers.placement.encode import Encoded, Rules
 from solvers.placement.engine import (
     State,
     clear_node,
     close_node,
+    crowding,
     fill_node,
     fits,
     insert,
@@ -21,6 +23,7 @@ from solvers.placement.engine import (
 from solvers.placement.packing import UNLIMITED, Floats, Ints
 from solvers.placement.rounding import Fleet
 from solvers.placement.view import View
+from solvers.placement.zones import dealt
 
 CANDIDATE_SITES = 6
 """Sites of a kind tried for a node when its pods do not all fit on the first: one for each zone of a large region."""
@@ -66,9 +69,10 @@ class Builder:
         """Open the nodes of a fleet and fill them from ``wanted`` (C,), which goes down in place."""
         log = np.empty((int(wanted.sum()) + 1, 2), np.int64)
         order = sorted(range(len(fleet.kind)), key=lambda n: (-int(fleet.pods[n].sum()), fleet.kind[n]))
+        zones = dealt(self.encoded, self.rules, self.view, fleet)
         for n in order:
             if self.view.steering.supply[fleet.kind[n]] == UNLIMITED:
-                self._build_node(fleet.kind[n], fleet.pods[n], wanted, log)
+                self._build_node(fleet.kind[n], fleet.pods[n], wanted, log, zone=zones[n])
 
     def insert(self, wanted: Ints, nodes: Ints) -> int:
         """Place what fits of ``wanted`` on open nodes; largest classes first. Returns how many pods were placed."""
@@ -144,10 +148,10 @@ class Builder:
         first = len(self.encoded.nodes)
         return first + int((self.state.site[first:] < 0).argmax())
 
-    def _build_node(self, kind: int, slots: Ints, wanted: Ints, log: Ints) -> None:
+    def _build_node(self, kind: int, slots: Ints, wanted: Ints, log: Ints, *, zone: Zone | None) -> None:
         node = self._slot()
         best_site, best_worth = -1, 0.0
-        for site in self._sites(kind):
+        for site in self._emptiest(self._sites(kind), slots, wanted, zone=zone):
             placed = self._try(node, site, slots, wanted, log)
             if placed == slots.sum():
                 self.uses[site] += 1
@@ -173,6 +177,15 @@ class Builder:
         near = sites[cost <= cost[0] * (1.0 + PRICE_TIE)]
         near = near[np.argsort(self.uses[near], kind="stable")]
         return [int(site) for site in (*near, *sites[len(near) :])][:CANDIDATE_SITES]
+
+    def _emptiest(self, sites: list[int], slots: Ints, wanted: Ints, *, zone: Zone | None) -> list[int]:
+        """The sites of one price reordered: the zone dealt first, then where its pods are fewest in their domains."""
+        view, cost = self.view, self.encoded.objective
+        crowds = {
+            site: crowding(self.rules, self.state, site, slots, view.member_at, view.member, wanted) for site in sites
+        }
+        offers, best = self.encoded.launchables, cost[sites[0]] * (1.0 + PRICE_TIE)
+        return sorted(sites, key=lambda s: (cost[s] > best, offers[s].offering.zone != zone, crowds[s]))
 
     def _open_for(self, c: int, wanted: Ints, log: Ints) -> bool:
         """Launch the node that holds one pod of class ``c`` and as much worth of the others as pays best."""

@@ -338,6 +338,25 @@ def fill_node(
 
 
 @njit(cache=True)
+def crowding(
+    rules: Rules, state: State, site: int, slots: Ints, member_at: Ints, member: Ints, wanted: Ints
+) -> float:
+    """How full the domains of a site are already of what a pattern would add, as shares of what they hold in the end."""
+    load = 0.0
+    for p in range(slots.size):
+        for at in range(member_at[p], member_at[p + 1]):
+            c = member[at]
+            if slots[p] == 0 or wanted[c] == 0:
+                continue
+            for raised in range(rules.raise_at[c], rules.raise_at[c + 1]):
+                t = rules.raise_counter[raised]
+                d = rules.domain[t, site]
+                if rules.spread[t] and not rules.by_node[t] and d >= 0 and rules.quota[t] > 0:
+                    load += slots[p] * state.counts[state.cell[t] + d] / rules.quota[t]
+    return load
+
+
+@njit(cache=True)
 def try_empty(
     rules: Rules, state: State, node: int, movable: Ints, nodes: Ints, scale: NDArray[np.float64], order: Ints, log: Ints
 ) -> int:

@@ -14,6 +14,9 @@ MAX_GROUP_AXES = 8
 """Groups of one pod per node that become a resource of their own; the largest, since each slows pricing down."""
 
 
+NODES_PER_SHARE = 2
+"""Nodes over which a class's even share of a zone is laid at least: single nodes with much of it rarely add up evenly."""
+
 SUNK_PRICE = 1e-6
 """USD per hour that room on a node which stays anyway costs in the relaxation: next to nothing, taken off the bound."""
 
@@ -87,7 +90,7 @@ def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
     )
     keep = undominated(packing, price, objective)
     packing = _only(packing, keep)
-    spread = _summed(np.minimum(alone, _spread_limit(encoded)), packing_class, classes)
+    spread = _summed(np.minimum(alone, _spread_limit(encoded, demand)), packing_class, classes)
     steering = Packing(
         size=packing.size, demand=packing.demand, limit=spread, capacity=packing.capacity,
         price=objective[keep], allowed=packing.allowed, supply=packing.supply,
@@ -191,13 +194,18 @@ def _alone_on_node(encoded: Encoded, c: int) -> tuple[int, ...]:
     return tuple(sorted(t for t in raised & forbidden if rules.by_node[t]))
 
 
-def _spread_limit(encoded: Encoded) -> Ints:
-    """Most pods of each class that a new node may hold under hostname spread: its skew, since new nodes begin empty."""
+def _spread_limit(encoded: Encoded, demand: Ints) -> Ints:
+    """Most pods of each class that a new node may hold under spread rules, (C,).
+
+    Over nodes it is the skew, since new nodes begin empty; over zones a part of the class's even share, and the skew.
+    """
     rules = encoded.rules
     limit = np.full(len(rules.size), UNLIMITED, np.int64)
     for c in range(len(rules.size)):
         for at in range(rules.rule_at[c], rules.rule_at[c + 1]):
-            by_node = rules.by_node[rules.rule_counter[at]]
-            if rules.rule_kind[at] == RuleKind.SPREAD and by_node and rules.rule_own[at]:
-                limit[c] = min(limit[c], rules.rule_skew[at])
+            t, skew = rules.rule_counter[at], rules.rule_skew[at]
+            if rules.rule_kind[at] != RuleKind.SPREAD or not rules.rule_own[at]:
+                continue
+            most = skew if rules.by_node[t] else demand[c] // max(1, NODES_PER_SHARE * rules.domains[t]) + skew
+            limit[c] = min(limit[c], most)
     return limit
