@@ -218,7 +218,9 @@ class Builder:
             & (self.encoded.capacity[: len(offers)] >= used).all(axis=1)
             & (self.rules.site_ok[held][:, : len(offers)] > 0).all(axis=0)
         )
-        like = [s for s in good if offers[s].template is mine.template and offers[s].offering.zone == mine.offering.zone]
+        like = [
+            s for s in good if offers[s].template is mine.template and offers[s].offering.zone == mine.offering.zone
+        ]
         domains = self.rules.domain[self.rules.by_node == 0]
         like = [s for s in like if (domains[:, s] == domains[:, site]).all()]
         return int(min(like, key=lambda s: (self.encoded.objective[s], s))) if like else None

@@ -281,7 +281,9 @@ class Generator:
         ratio = proven / packing.price
         hard = np.flatnonzero((ratio > 1.0 + 0.5 * target) & (proven > pricing.found * (1.0 + 0.25 * target)))
         hard = hard[np.argsort(-ratio[hard], kind="stable")][:PROOF_KINDS]
-        settled = self._pool.map(lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, proven[kind]), hard)
+        settled = self._pool.map(
+            lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, float(proven[kind])), hard
+        )
         answers = list(zip(hard, settled, strict=True))
         for kind, pattern in zip(pricing.kinds, pricing.patterns, strict=True):
             new += self.master.add(int(kind), pattern)
@@ -301,13 +303,13 @@ class Generator:
         """The bound for all pods but ``unplaced`` (classes,): the same values still overprice no pattern."""
         return max(0.0, self.lower_bound - float(self.proof @ unplaced))
 
-
     def _take_around(self, kind: int, pattern: Ints, values: Floats) -> int:
         """Add a pattern and its neighbours that are still worth more than the kind costs."""
         packing = self.master.packing
         limit = np.where(packing.allowed[kind] > 0, np.minimum(packing.limit, packing.demand), 0)
         count = swaps(
-            kind, values, packing.size, packing.capacity[kind], packing.price[kind], limit, pattern, self._neighbours, 0,
+            kind, values, packing.size, packing.capacity[kind], packing.price[kind], limit, pattern,
+            self._neighbours, 0,
             self._kinds[0], self._patterns[0],
         )  # fmt: skip
         return self.master.add(kind, pattern) + sum(self.master.add(kind, near) for near in self._patterns[0][:count])
@@ -329,9 +331,7 @@ class _Collector(cp_model.CpSolverSolutionCallback):
         self.patterns.append(pattern)
 
 
-def _best_pattern_by_cp_sat(
-    packing: Packing, kind: int, values: Floats, proven: float
-) -> tuple[list[Ints], float]:
+def _best_pattern_by_cp_sat(packing: Packing, kind: int, values: Floats, proven: float) -> tuple[list[Ints], float]:
     """Patterns of one kind worth more than it costs at ``values``, and a proven bound on the best."""
     scale = SUM_SCALE / packing.price[kind]
     most = packing.fits()[kind]

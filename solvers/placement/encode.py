@@ -209,12 +209,10 @@ def _vcpus(snapshot: Snapshot, catalog: Catalog, offers: Sequence[Launchable]) -
     return np.array(launched + running, np.int64)
 
 
-def _fixed(
-    raised: Sequence[tuple[int, ...]], accepts: Flags, homes: Sequence[int], sites: int
-) -> list[dict[int, int]]:
+def _fixed(raised: Sequence[tuple[int, ...]], accepts: Flags, homes: Sequence[int], sites: int) -> list[dict[int, int]]:
     """What the daemons of each site raise: prototypes where ``accepts`` (D, launchables), then those on ``homes``."""
     fixed: list[dict[int, int]] = [{} for _ in range(sites)]
-    where = [*map(np.flatnonzero, accepts), *([home] for home in homes)]
+    where = [*(np.flatnonzero(row).tolist() for row in accepts), *([home] for home in homes)]
     for counters, on in zip(raised, where, strict=True):
         for site in on if counters else ():
             for t in counters:

@@ -1,7 +1,7 @@
 """The placement engine: a cluster in arrays that judges, places and removes pods one at a time, fast.
 
-It applies the rules as kube-scheduler does at the moment of placing. ``State`` changes in place; whoever tries something
-puts it back. Pods of a class are interchangeable: the engine counts them, the planner names them.
+It applies the rules as kube-scheduler does at the moment of placing. ``State`` changes in place; whoever
+tries something puts it back. Pods of a class are interchangeable: the engine counts them, the planner names them.
 """
 
 from typing import NamedTuple
@@ -112,7 +112,7 @@ def put(rules: Rules, state: State, c: int, node: int, pods: int) -> None:
 
 @njit(cache=True)
 def load(rules: Rules, state: State, first_site: int, room: Ints, takes: Flags, held: Ints) -> None:
-    """Open one node per row of ``room`` (N, R) in the first slots, on sites from ``first_site`` on, with what they hold."""
+    """Open one node per row of ``room`` (N, R) in the first slots, on sites from ``first_site`` on, with their pods."""
     for n in range(room.shape[0]):
         open_node(rules, state, n, first_site + n, room[n], takes[n])
         for c in range(held.shape[1]):
@@ -338,10 +338,8 @@ def fill_node(
 
 
 @njit(cache=True)
-def crowding(
-    rules: Rules, state: State, site: int, slots: Ints, member_at: Ints, member: Ints, wanted: Ints
-) -> float:
-    """How full the domains of a site are already of what a pattern would add, as shares of what they hold in the end."""
+def crowding(rules: Rules, state: State, site: int, slots: Ints, member_at: Ints, member: Ints, wanted: Ints) -> float:
+    """How full the domains of a site are already of what a pattern adds, as shares of what they hold in the end."""
     load = 0.0
     for p in range(slots.size):
         for at in range(member_at[p], member_at[p + 1]):
@@ -358,9 +356,16 @@ def crowding(
 
 @njit(cache=True)
 def try_empty(
-    rules: Rules, state: State, node: int, movable: Ints, nodes: Ints, scale: NDArray[np.float64], order: Ints, log: Ints
+    rules: Rules,
+    state: State,
+    node: int,
+    movable: Ints,
+    nodes: Ints,
+    scale: NDArray[np.float64],
+    order: Ints,
+    log: Ints,
 ) -> int:
-    """Move all ``movable`` (C,) pods of a node to others among ``nodes``; -1, and nothing changed, when one has no place.
+    """Move all ``movable`` (C,) pods of a node to others among ``nodes``; -1 and no change when one has no place.
 
     The node itself must not take pods meanwhile. Returns how many moved, listed in ``log``.
     """

@@ -526,8 +526,8 @@ def price_all(
     """Patterns worth more than they cost, for each of ``kinds``, and a proven upper bound on each kind's best.
 
     ``capacity`` (kinds, resources), ``cost`` (kinds,), ``limit`` (classes,), ``allowed`` (kinds, classes); ``slack`` is
-    relative to cost. For each kind with an improving pattern up to ``extra`` neighbours of it come too. Fills ``out_kind``,
-    ``out_pattern``, ``values`` and ``bounds`` (kinds,); returns the number of patterns.
+    relative to cost. For each kind with an improving pattern up to ``extra`` neighbours of it come too. Fills
+    ``out_kind``, ``out_pattern``, ``values`` and ``bounds`` (kinds,); returns the number of patterns.
     """
     classes = allowed.shape[1]
     mine = np.empty(classes, np.int64)

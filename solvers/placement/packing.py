@@ -71,7 +71,7 @@ def undominated(packing: Packing, *costs: Floats) -> Ints:
 
     Of equal kinds the first stays.
     """
-    order = np.lexsort((np.arange(packing.kinds), *[cost for cost in costs]))
+    order = np.lexsort((np.arange(packing.kinds), *costs))
     keep: list[int] = []
     for k in order:
         rivals = np.array([j for j in keep if packing.supply[j] == UNLIMITED], dtype=np.int64)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from domain.plan import Progress
+from domain.errors import InvariantError
 from solvers.placement.builder import Builder
 from solvers.placement.columns import Generator, Master, Relaxation
 from solvers.placement.encode import Encoded, Rules
 from solvers.placement.engine import State, close_node, load, new_state, try_empty, unload
-from solvers.placement.packing import Floats, Ints
-from solvers.placement.rounding import Fleet, dive, improve
+from solvers.placement.packing import Flags, Floats, Ints
+from solvers.placement.rounding import Fleet, best_fleet, dive
 from solvers.placement.settings import Budget
 from solvers.placement.topology import RuleKind
 from solvers.placement.view import SUNK_PRICE, Running, View, view_of
@@ -48,7 +48,10 @@ class Found:
 
 @dataclass(slots=True)
 class Search:
-    """One search. ``pods`` (C,) are the pods to place by class, ``sunk_usd_per_h`` what the nodes cost that stay anyway."""
+    """One search.
+
+    ``pods`` (C,) are the pods to place by class, ``sunk_usd_per_h`` what the nodes cost that stay anyway.
+    """
 
     encoded: Encoded
     budget: Budget
@@ -73,7 +76,9 @@ class Search:
         self.bound.start()
         going = self.budget.until(BOUND_SHARE)
         self.relaxed = self.bound.run(
-            target=BOUND_TARGET, keep_going=going, on_round=lambda _, bound: self.report("bound", None, self.proven(bound))
+            target=BOUND_TARGET,
+            keep_going=going,
+            on_round=lambda _, bound: self.report("bound", None, self.proven(bound)),
         )
         self.steering = self.bound
         same = np.array_equal(view.packing.price, view.steering.price)
@@ -96,11 +101,15 @@ class Search:
     def fleet_for(self, demand: Ints, *, until: float, improving: bool) -> Fleet:
         """Whole nodes for a packing demand (P,)."""
         going = self.budget.until(until)
-        fleet = dive(self.steering, demand=demand, keep_going=going)
-        while improving and fleet.kind and going():
+        if not improving:
+            return dive(self.steering, demand=demand, keep_going=going)
+
+        def told(fleet: Fleet) -> None:
             self.report("fleet", fleet.cost(self.view.packing.price), self.proven(self.bound.lower_bound))
-            fleet = improve(self.steering, fleet, duals=self.relaxed.duals, rng=self.rng, keep_going=going)
-        return fleet
+
+        return best_fleet(
+            self.steering, demand=demand, duals=self.relaxed.duals, rng=self.rng, keep_going=going, on_better=told
+        )
 
     def value_of_class(self) -> Floats:
         """Value of one pod of each placement class at the master's duals, (C,)."""
@@ -140,7 +149,7 @@ class Search:
         return Found(state=builder.state, builder=builder, nowhere=nowhere, objective=self._objective(builder, {}))
 
     def _polish(self, builder: Builder) -> None:
-        """Smaller types where they do, then a few nodes at a time placed anew, wasteful ones first, while time is left."""
+        """Smaller types where they do, then a few nodes at a time placed anew, wasteful ones first."""
         builder.retype()
         going = self.budget.until(POLISH_SHARE)
         nodes = builder.new_nodes()
@@ -157,7 +166,7 @@ class Search:
         builder.drop_empty()
 
     def from_running(
-        self, *, held: Ints, room: Ints, takes: Ints, pending: Ints, movable: Ints, may_go: Ints, eviction_cost: float,
+        self, *, held: Ints, room: Ints, takes: Flags, pending: Ints, movable: Ints, may_go: Ints, eviction_cost: float,
         node_min_saving: float,
     ) -> Found:  # fmt: skip
         """What is worth changing: tries to replace the most wasteful nodes, more or fewer at once, and keeps the best.
@@ -186,13 +195,12 @@ class Search:
             if better:
                 best = found
                 self.report("moves", self._billed(found), self.proven(self.bound.lower_bound))
-        assert best is not None
+        if best is None:
+            raise InvariantError("the search tried nothing")
         return best
 
-    def _without(
-        self, gone: list[int], held: Ints, room: Ints, takes: Ints, pending: Ints, movable: Ints
-    ) -> Found:
-        """The cluster with some nodes emptied: spare room first, then new nodes; nodes whose pods have no place stay."""
+    def _without(self, gone: list[int], held: Ints, room: Ints, takes: Flags, pending: Ints, movable: Ints) -> Found:
+        """The cluster with some nodes emptied: spare room first, then new nodes; where pods have no place, nodes stay."""
         gone = list(gone)
         while True:
             wanted = pending + movable[gone].sum(axis=0)
@@ -243,15 +251,14 @@ class Search:
         takes = state.takes[node]
         state.takes[node] = 0
         others = np.concatenate([np.flatnonzero(state.takes[: len(self.encoded.nodes)]), found.builder.new_nodes()])
-        moved = try_empty(
-            self.encoded.rules, state, node, mine, others, found.builder.scale, found.builder.order, log
-        )
+        moved = try_empty(self.encoded.rules, state, node, mine, others, found.builder.scale, found.builder.order, log)
         if moved < 0:
             state.takes[node] = takes
             return False
         return True
 
-    def running_state(self, held: Ints, room: Ints, takes: Ints, *, slots: int) -> State:
+    def running_state(self, held: Ints, room: Ints, takes: Flags, *, slots: int) -> State:
+        """What runs, in an engine of its own with ``slots`` node slots."""
         state = new_state(self.encoded.rules, slots=slots)
         load(self.encoded.rules, state, len(self.encoded.launchables), room, takes, held)
         return state
@@ -314,7 +321,8 @@ def _guarded(rules: Rules, raised: list[Ints]) -> Rules:
              int(rules.rule_min_domains[n]), int(rules.rule_own[n]))
             for n in mine
         ]  # fmt: skip
-        columns += [(int(RuleKind.SPREAD), int(t), int(skew[t]), 0, 1) for t in counters if rules.spread[t] and t not in own]
+        foreign = [int(t) for t in counters if rules.spread[t] and t not in own]
+        columns += [(int(RuleKind.SPREAD), t, int(skew[t]), 0, 1) for t in foreign]
         at.append(len(columns))
     table = np.array(columns, np.int64).reshape(-1, 5)
     return rules._replace(

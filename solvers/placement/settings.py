@@ -16,7 +16,7 @@ class Settings:
     seed
         Seed of every random choice.
     time_limit_s
-        Seconds after which the best plan so far is taken. The steps after the search (ordering, explaining) come on top.
+        Seconds after which the best plan so far is taken.
     work_limit
         Rounds of work after which it is taken instead, whatever the time: the same on every machine.
     from_scratch

@@ -15,7 +15,7 @@ MAX_GROUP_AXES = 8
 
 
 NODES_PER_SHARE = 2
-"""Nodes over which a class's even share of a zone is laid at least: single nodes with much of it rarely add up evenly."""
+"""Nodes over which a class's even share of a zone is laid at least: large parts rarely add up evenly."""
 
 SUNK_PRICE = 1e-6
 """USD per hour that room on a node which stays anyway costs in the relaxation: next to nothing, taken off the bound."""
@@ -23,7 +23,7 @@ SUNK_PRICE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What runs, as supply: indices of ``nodes``, their ``room`` (N, R), and whether each ``stays`` whatever is planned.
+    """What runs, as supply: indices of ``nodes``, their ``room`` (N, R), and whether each ``stays`` in any plan.
 
     The room of a node that may go is all of it, of one that stays what its pods leave.
     """
@@ -126,9 +126,7 @@ def _launchable_kinds(encoded: Encoded) -> tuple[Ints, Flags, tuple[Ints, ...]]:
     return encoded.capacity[usable[first]], columns[:, first], sites
 
 
-def _running_kinds(
-    encoded: Encoded, running: Running
-) -> tuple[Ints, Flags, Floats, Floats, Ints, tuple[Ints, ...]]:
+def _running_kinds(encoded: Encoded, running: Running) -> tuple[Ints, Flags, Floats, Floats, Ints, tuple[Ints, ...]]:
     """Running nodes alike in room, filters and price are one kind, with as many in supply."""
     sites = running.nodes + len(encoded.launchables)
     price = np.where(running.stays, SUNK_PRICE, encoded.price[sites])
