@@ -17,9 +17,6 @@ Purchase = Sequence[tuple[int, int]]
 EXACT_COLUMNS = 400
 """Columns of smallest reduced cost that the integer program may use."""
 
-EXACT_DETERMINISTIC_S = 0.15
-"""CP-SAT's deterministic time for one small integer program, in its seconds."""
-
 
 class Basket:
     """Nodes bought for ``demand`` (classes,) so far; ``used`` are kinds of nodes that count against supply already."""
@@ -59,7 +56,7 @@ class Basket:
                 self._supply[kind] -= nodes
         return total
 
-    def cheapest(self, relaxed: Relaxation, *, below: float = np.inf) -> Purchase | None:
+    def cheapest(self, relaxed: Relaxation, *, deterministic_s: float, below: float = np.inf) -> Purchase | None:
         """The rest as an integer program over columns of small reduced cost; ``None`` when it finds nothing."""
         columns, packing = self._master.columns, self._packing
         kind, pattern = np.array(columns.kind), np.array(columns.pattern)
@@ -70,7 +67,7 @@ class Basket:
             kind=kind[chosen], pattern=pattern[chosen], price=packing.price, need=self._need, supply=self._supply,
             swaps=self._swaps, below=below,
         )  # fmt: skip
-        nodes, _ = program.solve(deterministic_s=EXACT_DETERMINISTIC_S)
+        nodes, _ = program.solve(deterministic_s=deterministic_s)
         if nodes is None:
             return None
         return [(int(column), int(count)) for column, count in zip(chosen, nodes, strict=True) if count]

@@ -17,8 +17,8 @@ from solvers.placement.packing import Floats, Ints, exchanges
 from solvers.placement.patterns import near_best
 from solvers.placement.slots import Fleet, Swaps, settled
 
-ENRICH_ROUNDS = 3
-"""Pricing rounds for each step of the dive; more gain less than diving twice."""
+ENRICH_ROUNDS = 12
+"""Pricing rounds for each step of the dive, fewer where nothing new is found."""
 
 FIX_ABOVE = 0.75
 """Fractions above are rounded up when there is no whole node to fix."""
@@ -29,23 +29,35 @@ FIX_SHARE, HURRIED_SHARE = 0.1, 0.34
 NOISE = 0.1
 """Largest number added to fractions before they are ranked, so that dives differ."""
 
-EXACT_BELOW_NODES = 40.0
-"""When so few nodes are left to choose, the integer program over the columns ends the dive."""
+FEW_NODES = (12.0, 5.0, 40.0)
+"""When so few nodes are left to choose, the integer program over the columns ends a dive; dives take turns."""
+
+FEW_NODES_OF_SINGLES = (5.0,)
+"""The same where pods have few equals: columns suit nothing but the solution they were made for."""
+
+REPEATED = 3.0
+"""Mean pods per class from which pods have equals."""
 
 COMPLETE_PATTERNS = 2_000
 """Patterns that a better fleet may use up to which the whole problem is one integer program."""
 
-COMPLETE_DETERMINISTIC_S = 1.0
+COMPLETE_DETERMINISTIC_S = 0.5
 """CP-SAT's deterministic time for that program, in its seconds."""
 
 DIVES = 3
 """Dives before improvement starts."""
 
-FEWEST_OUT, MOST_OUT = 6, 30
+FEWEST_OUT, MOST_OUT = 6, 16
 """Nodes taken out by one step of improvement."""
+
+DIVE_DETERMINISTIC_S, IMPROVE_DETERMINISTIC_S = 0.15, 0.05
+"""CP-SAT's deterministic time for the program at the end of a dive, and for one step of improvement, in its seconds."""
 
 CLOSE = 1e-4
 """Gap to the relaxation below which a fleet is good enough."""
+
+PROVEN = 5e-3
+"""Gap of the relaxation to its bound above which it is no yardstick: it has not found its columns yet."""
 
 
 def best_fleet(
@@ -84,7 +96,7 @@ def best_fleet(
         if tries == 0:
             fleet, proven = rounding.complete(demand, best)
             enough = np.inf if proven else enough
-        elif tries < DIVES:
+        elif tries < DIVES or (tries % 2 == 0 and not _repeated(demand)):
             fleet = rounding.dive(demand, rng=rng, keep_going=keep_going)
         else:
             fleet = rounding.improve(best, duals=duals, rng=rng, keep_going=keep_going)
@@ -115,27 +127,32 @@ class Rounding:
         self.master = generator.master
         self.packing = self.master.packing
         steady = self.packing.classes <= CLASSES_FOR_EXCHANGES
+        self._dives = 0
         self.swaps: Swaps = exchanges(self.packing) if steady else ()
 
     def enough(self, demand: Ints) -> float:
         """Cost at which to stop: next to the relaxation's, or the least whole number of nodes if all cost the same."""
+        bound = self.generator.bound_without(self.packing.demand - demand)
         self.master.set_demand(demand)
-        enough = self.master.solve().cost * (1.0 + CLOSE)
+        enough = min(self.master.solve().cost, bound * (1.0 + PROVEN)) * (1.0 + CLOSE)
         price = self.packing.price
         if np.ptp(price) > 0.0:
             return enough
-        bound = self.generator.bound_without(self.packing.demand - demand)
         return max(enough, float(np.ceil(bound / price[0] - 1e-6) * price[0] * (1.0 + 1e-9)))
 
     def dive(self, demand: Ints, *, rng: np.random.Generator | None, keep_going: KeepGoing) -> Fleet:
         """Round the master's solution to a fleet that holds all of ``demand``; ``rng`` varies what is rounded up."""
-        basket = self._basket(demand)
+        few = FEW_NODES if _repeated(demand) else FEW_NODES_OF_SINGLES
+        self._dives += 1
+        return self._down(self._basket(demand), rng=rng, keep_going=keep_going, few=few[(self._dives - 1) % len(few)])
+
+    def _down(self, basket: Basket, *, rng: np.random.Generator | None, keep_going: KeepGoing, few: float) -> Fleet:
         relaxed = basket.relax(rounds=0, keep_going=keep_going)
         while relaxed.amount.any():
             chosen = _whole(relaxed)
             going = bool(chosen) or keep_going()
-            if not chosen and going and relaxed.amount.sum() <= EXACT_BELOW_NODES:
-                rest = basket.cheapest(relaxed)
+            if not chosen and going and relaxed.amount.sum() <= few:
+                rest = basket.cheapest(relaxed, deterministic_s=DIVE_DETERMINISTIC_S)
                 if rest is not None:
                     basket.buy(rest)
                     break
@@ -154,11 +171,16 @@ class Rounding:
         before = float(price[[fleet.kind[n] for n in leavers]].sum())
         basket = self._basket(np.sum([fleet.pods[n] for n in leavers], axis=0), used=kept.kind)
         relaxed = basket.relax(rounds=ENRICH_ROUNDS, keep_going=keep_going)
-        bought = basket.cheapest(relaxed, below=before) if relaxed.cost < before * (1.0 - 1e-9) else None
-        if bought is None or not basket.buy(bought):
+        if relaxed.cost >= before * (1.0 - 1e-9):
             return fleet
-        rest = basket.fleet()
-        if rest.cost(price) >= before:
+        if _repeated(self.packing.demand):
+            bought = basket.cheapest(relaxed, deterministic_s=IMPROVE_DETERMINISTIC_S, below=before)
+            if bought is None or not basket.buy(bought):
+                return fleet
+            rest = basket.fleet()
+        else:
+            rest = self._down(basket, rng=rng, keep_going=keep_going, few=FEW_NODES_OF_SINGLES[0])
+        if rest.cost(price) >= before * (1.0 - 1e-9):
             return fleet
         return Fleet(kind=kept.kind + rest.kind, pods=kept.pods + rest.pods)
 
@@ -191,6 +213,10 @@ class Rounding:
         count = min(len(fleet.kind), int(rng.integers(FEWEST_OUT, MOST_OUT)))
         chosen: Ints = rng.choice(len(fleet.kind), size=count, replace=False, p=weight / weight.sum())
         return chosen
+
+
+def _repeated(demand: Ints) -> bool:
+    return bool(demand.sum() >= REPEATED * np.count_nonzero(demand))
 
 
 def _whole(relaxed: Relaxation) -> Purchase:
