@@ -9,7 +9,7 @@ from domain.market import Catalog
 from domain.plan import Action, ActionKind, KeptNode, PlannedNode, Reason, Unschedulable
 from domain.policy import Policy
 from domain.snapshot import Snapshot
-from solvers.placement import explain
+from solvers.placement import explain, refusals
 from solvers.placement.encode import Encoded
 from solvers.placement.engine import State
 from solvers.placement.moves import Move
@@ -122,7 +122,7 @@ class Assembly:
                 continue
             c = int(self.encoded.class_of[p])
             if c not in told:
-                told[c] = explain.unschedulable(self.encoded, self._state(), pod, limit=self.outcome.limit, c=c)
+                told[c] = refusals.unschedulable(self.encoded, self._state(), pod, c=c, limit=self.outcome.limit)
             result.append(Unschedulable(pod=pod.key, constraint=told[c].constraint, detail=told[c].detail))
         return tuple(result)
 
@@ -164,7 +164,11 @@ class Assembly:
         why = explain.terminate_reason(self.encoded, move.node, value=worth, evictions=pods)
         if move.kind is ActionKind.CORDON:
             why = Reason(code="before-drain", text=f"No new pods may come while it is emptied. {why.text}")
-        return Action(id=i, step=move.step, kind=move.kind, node=self._names[move.node], reason=why)
+            return Action(id=i, step=move.step, kind=move.kind, node=self._names[move.node], reason=why)
+        return Action(
+            id=i, step=move.step, kind=move.kind, node=self._names[move.node], reason=why,
+            alternatives=explain.terminate_alternatives(self.encoded, move.node, value=worth, evictions=pods),
+        )  # fmt: skip
 
     def _launch(self, i: int, move: Move, arrivals: Sequence[int]) -> Action:
         site = self.outcome.sites[move.node]
@@ -174,6 +178,8 @@ class Assembly:
         return Action(
             id=i, step=move.step, kind=move.kind, node=self._names[move.node],
             reason=explain.launch_reason(self.encoded, site, used=used, pods=len(arrivals), replaces=replaces),
-            alternatives=explain.launch_alternatives(self.encoded, site, used=used, classes=classes),
+            alternatives=explain.launch_alternatives(
+                self.encoded, site, used=used, classes=classes, policy=self.policy
+            ),
             binding=explain.launch_binding(self.encoded, site, used),
         )  # fmt: skip

@@ -1,127 +1,118 @@
-"""Why: a reason for each action, each node left alone and each pod without a place, with alternatives and figures."""
+"""Why: a reason for each action and each node left alone, with alternatives and figures."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from domain.plan import Alternative, Reason, Unschedulable
+from domain.plan import Alternative, Reason
 from domain.policy import Policy
 from domain.units import monthly
 from domain.workload import Pod
 from solvers.placement.encode import Encoded
 from solvers.placement.engine import State, broken_rule, has_room
 from solvers.placement.packing import Ints
-from solvers.placement.rules import refusal
-from solvers.placement.sites import site_of_node
+from solvers.placement.refusals import RULE_WORDS, amount
+from solvers.placement.rules import filter_of, refusal
 from solvers.placement.topology import RuleKind
 
-MAX_ALTERNATIVES = 3
-"""Alternatives told per launch: the cheapest of other types that would hold the same pods."""
+MAX_DEARER, MAX_TOO_SMALL = 3, 2
+"""Alternatives told per launch: the cheapest that would do as well, and in its zone the next cheaper ones, which lack
+something."""
 
 FULL = 0.995
 """A resource used to such a share binds."""
 
 NO_ORDER_FOUND = "No set of moves that saves money could be brought into an order that breaks no rule on the way."
 
-RULE_WORDS = {
-    RuleKind.FORBID: "pod anti-affinity or a host port",
-    RuleKind.REQUIRE: "pod affinity",
-    RuleKind.SPREAD: "topology spread",
-}
-
 
 def launch_reason(encoded: Encoded, site: int, *, used: Ints, pods: int, replaces: Sequence[str]) -> Reason:
     """Why a node is launched."""
     offer = encoded.launchables[site].offering
-    share = _busiest(encoded, site, used)
-    what = f"replaces {_few(replaces)}" if replaces else "gives pods a place that have none"
+    name, share = _busiest(encoded, site, used)
+    what = f"takes pods of {_few(replaces)}" if replaces else "gives pods a place that have none"
     text = (
         f"{offer.pool} ({offer.capacity_type}) at {offer.price_usd_per_h:.4f} USD/h {what}: "
-        f"its {pods} pods fill {share[1]:.0%} of its {share[0]}."
+        f"its {_counted(pods, 'pod')} {'fills' if pods == 1 else 'fill'} {share:.0%} of its {name}."
     )
     return Reason(
         code="launch-replacement" if replaces else "launch-capacity",
         text=text,
-        figures={"price_usd_per_h": offer.price_usd_per_h, "pods": pods, "busiest_share": share[1]},
+        figures={"price_usd_per_h": offer.price_usd_per_h, "pods": pods, "busiest_share": share},
     )
 
 
 def launch_binding(encoded: Encoded, site: int, used: Ints) -> str:
     """What keeps more pods off a new node, or why no smaller one would do."""
     name, share = _busiest(encoded, site, used)
-    return f"{name} ({share:.0%} used)" if share >= FULL else f"no cheaper offering holds these pods; {name} {share:.0%}"
+    if share >= FULL:
+        return f"{name} ({share:.0%} used)"
+    return f"no cheaper offering holds these pods; {name} {share:.0%} used"
 
 
-def launch_alternatives(encoded: Encoded, site: int, *, used: Ints, classes: Ints) -> tuple[Alternative, ...]:
-    """The cheapest other types that would hold the same pods, and what each would cost more."""
+def launch_alternatives(
+    encoded: Encoded, site: int, *, used: Ints, classes: Ints, policy: Policy
+) -> tuple[Alternative, ...]:
+    """Other types for the same pods: cheaper ones with what they lack, then the next best that would do."""
     offers = encoded.launchables
     mine = offers[site].offering
-    room = (encoded.capacity[: len(offers)] >= used).all(axis=1)
-    room &= (encoded.rules.site_ok[classes][:, : len(offers)] > 0).all(axis=0)
-    told: dict[tuple[str, str], Alternative] = {}
-    for other in np.flatnonzero(room)[np.argsort(encoded.objective[np.flatnonzero(room)], kind="stable")]:
-        offer = offers[other].offering
-        key = (offer.pool.instance_type, str(offer.capacity_type))
-        if key == (mine.pool.instance_type, str(mine.capacity_type)) or key in told:
-            continue
-        extra = offer.price_usd_per_h - mine.price_usd_per_h
-        weighed = encoded.objective[other] - encoded.objective[site]
-        verdict = "dearer" if extra > 0 else "as cheap, but not better with its risk" if weighed >= 0 else "limited"
-        told[key] = Alternative(choice=f"{offer.pool} ({offer.capacity_type})", extra_usd_per_h=extra, verdict=verdict)
-        if len(told) == MAX_ALTERNATIVES:
-            break
-    return tuple(told.values())
+    here = np.array([o.offering.zone == mine.zone and o.template is offers[site].template for o in offers])
+    cost, price = encoded.objective[: len(offers)], encoded.price[: len(offers)]
+    cheaper = np.flatnonzero(here & (cost < cost[site] - 1e-12) & (price < price[site]))
+    cheaper = cheaper[np.argsort(-cost[cheaper], kind="stable")]
+    dearer = np.flatnonzero(cost >= cost[site] - 1e-12)
+    dearer = dearer[np.lexsort((~here[dearer], cost[dearer]))]
+    seen = {(mine.pool.instance_type, mine.capacity_type)}
+
+    def told(ranked: Ints, most: int, *, must_hold: bool) -> Iterator[Alternative]:
+        for other in map(int, ranked):
+            offer = offers[other].offering
+            key = (offer.pool.instance_type, offer.capacity_type)
+            lack = "" if key in seen else _lacks(encoded, other, used, classes)
+            if most == 0:
+                return
+            if key not in seen and not (must_hold and lack):
+                seen.add(key)
+                most -= 1
+                yield Alternative(
+                    choice=f"{offer.pool} ({offer.capacity_type})",
+                    extra_usd_per_h=offer.price_usd_per_h - mine.price_usd_per_h,
+                    verdict=lack or _against(encoded, other, site, policy),
+                )
+
+    return (*told(cheaper, MAX_TOO_SMALL, must_hold=False), *told(dearer, MAX_DEARER, must_hold=True))
 
 
 def terminate_reason(encoded: Encoded, node: int, *, value: float, evictions: int) -> Reason:
     """Why a running node goes."""
-    running = encoded.nodes[node]
-    price = running.price_usd_per_h or 0.0
+    price = encoded.nodes[node].price_usd_per_h or 0.0
     if evictions == 0:
         text = f"It runs nothing but daemons and costs {price:.4f} USD/h ({monthly(price):,.0f} a month)."
         return Reason(code="empty", text=text, figures={"price_usd_per_h": price})
+    figures = {"price_usd_per_h": price, "value_usd_per_h": value, "evictions": float(evictions)}
+    pods = _counted(evictions, "pod")
+    if value >= price:
+        text = f"It costs {price:.4f} USD/h, while its {pods} find room that is paid for anyway."
+        return Reason(code="room-elsewhere", text=text, figures=figures)
     text = (
-        f"It costs {price:.4f} USD/h, while its {evictions} pods run elsewhere for about {value:.4f} USD/h: "
+        f"It costs {price:.4f} USD/h, while room for its {pods} costs about {value:.4f} USD/h elsewhere: "
         f"{monthly(price - value):,.0f} USD a month less."
     )
-    figures = {"price_usd_per_h": price, "value_usd_per_h": value, "evictions": float(evictions)}
     return Reason(code="underused", text=text, figures=figures)
+
+
+def terminate_alternatives(encoded: Encoded, node: int, *, value: float, evictions: int) -> tuple[Alternative, ...]:
+    """What leaving a node alone would cost more."""
+    extra = (encoded.nodes[node].price_usd_per_h or 0.0) - value
+    if extra <= 0.0:
+        return ()
+    verdict = f"dearer, but {_counted(evictions, 'pod')} would stay where they are" if evictions else "dearer"
+    return (Alternative(choice="leave it running", extra_usd_per_h=extra, verdict=verdict),)
 
 
 def evict_reason(pod: Pod, *, target: str, new: bool) -> Reason:
     """Why a pod moves where it does."""
-    where = "the node launched for it" if new else "a running node with room for it"
+    where = "a node launched for pods like it" if new else "a running node with room for it"
     return Reason(code="move", text=f"{pod.key} moves to {target}, {where}.")
-
-
-def kept_reason(
-    encoded: Encoded, state: State, node: int, *, gained: int, value: float, movable: Ints, policy: Policy, quiet: str
-) -> Reason:
-    """Why a running node that might have gone is left alone."""
-    running = encoded.nodes[node]
-    price = running.price_usd_per_h or 0.0
-    evictions = int(movable.sum())
-    cost = policy.eviction_cost_usd_per_h * evictions
-    figures = {"price_usd_per_h": price, "value_usd_per_h": value, "eviction_cost_usd_per_h": cost}
-    if quiet:
-        return Reason(code="not-worth-it", text=quiet, figures=figures)
-    if gained:
-        text = f"It takes {gained} pods of nodes that go: its room is paid for already."
-        return Reason(code="receives-pods", text=text, figures=figures)
-    if price - value - cost < policy.node_min_saving_share * price:
-        text = (
-            f"It is worth its price: {price:.4f} USD/h, while its pods would cost about {value:.4f} USD/h elsewhere"
-            + (f" and {cost:.4f} USD/h for {evictions} evictions." if evictions else ".")
-        )
-        return Reason(code="well-used", text=text, figures=figures)
-    stuck = _stuck_class(encoded, state, node, movable)
-    if stuck is not None:
-        pod, why = stuck
-        text = f"Pod {pod.key} and its like have no cheaper place: {why}."
-        return Reason(code="no-place", text=text, figures=figures)
-    text = "Emptying it too does not make the fleet cheaper: its pods would need a node of their own."
-    return Reason(code="no-saving", text=text, figures=figures)
 
 
 def no_order_reason(pod: Pod) -> Reason:
@@ -138,83 +129,107 @@ def limit_reason(why: str) -> Reason:
     return Reason(code="spot-limit", text=f"Without it the policy's limits on Spot could not be kept: {why}.")
 
 
-def unschedulable(encoded: Encoded, state: State, pod: Pod, *, c: int, limit: str) -> Unschedulable:
-    """Which constraint keeps a pod off every node. ``limit`` tells why nodes for it may not be launched, if so."""
-    rules = encoded.rules
-    size, capacity = rules.size[c], encoded.capacity
-    accepted = rules.site_ok[c] > 0
-    if not len(capacity):
-        return Unschedulable(pod=pod.key, constraint="no nodes", detail="The policy and catalogue allow no node at all.")
-    if not accepted.any():
-        why, count = _commonest_refusal(encoded, pod, c)
-        detail = f"No node and no offering passes its filters; {count} of {len(accepted)} fail at: {why}."
-        return Unschedulable(pod=pod.key, constraint=why.split(" ")[0], detail=detail)
-    short = size > capacity[accepted].max(axis=0)
-    if short.any():
-        names = [encoded.resources[r] for r in np.flatnonzero(short)]
-        r = int(np.flatnonzero(short)[0])
-        detail = (
-            f"It requests {_amount(encoded.resources[r], int(size[r]))}; the largest node it may use has "
-            f"{_amount(encoded.resources[r], int(capacity[accepted, r].max()))}."
+def kept_reason(
+    encoded: Encoded, state: State, node: int, *, gained: int, value: float, movable: Ints, policy: Policy, quiet: str
+) -> Reason:
+    """Why a running node that might have gone is left alone."""
+    price = encoded.nodes[node].price_usd_per_h or 0.0
+    evictions = int(movable.sum())
+    cost = policy.eviction_cost_usd_per_h * evictions
+    figures = {"price_usd_per_h": price, "value_usd_per_h": value, "eviction_cost_usd_per_h": cost}
+    if quiet:
+        return Reason(code="not-worth-it", text=quiet, figures=figures)
+    if gained:
+        text = f"It takes {_counted(gained, 'pod')} that wait or come from nodes that go: its room is paid for already."
+        return Reason(code="receives-pods", text=text, figures=figures)
+    if price - value - cost < policy.node_min_saving_share * price:
+        moving = f" and {cost:.4f} USD/h for {_counted(evictions, 'eviction')}" if evictions else ""
+        text = (
+            f"It is worth its price: {price:.4f} USD/h, while room for its {_counted(evictions, 'pod')} would cost "
+            f"about {value:.4f} USD/h elsewhere{moving}."
         )
-        return Unschedulable(pod=pod.key, constraint=", ".join(names), detail=detail)
-    if not (capacity[accepted] >= size).all(axis=1).any():
-        detail = f"No single node that it may use has all it requests together ({pod.requests})."
-        return Unschedulable(pod=pod.key, constraint="resources together", detail=detail)
-    if limit:
-        return Unschedulable(pod=pod.key, constraint="limits on Spot", detail=f"A node for it may not be launched: {limit}.")
-    word = _binding_rule(encoded, state, c)
-    detail = f"Nodes with room exist or could be launched, but {word} forbids each of them."
-    return Unschedulable(pod=pod.key, constraint=word, detail=detail)
+        return Reason(code="well-used", text=text, figures=figures)
+    blocked = _without_place(encoded, state, node, movable)
+    new = _cheapest_twin(encoded, movable)
+    if new is None:
+        text = "No single offering that the policy allows holds all its pods together"
+        return Reason(code="no-cheaper-node", text=f"{text}{_and(blocked)}.", figures=figures)
+    offer = encoded.launchables[new].offering
+    figures["replacement_usd_per_h"] = offer.price_usd_per_h
+    what = f"{offer.pool} ({offer.capacity_type}) at {offer.price_usd_per_h:.4f} USD/h"
+    text = f"The cheapest new node for all its pods is {what}"
+    if price - offer.price_usd_per_h - cost < policy.node_min_saving_share * price:
+        text += f" against {price:.4f} now: too little to move {_counted(evictions, 'pod')}"
+        return Reason(code="no-cheaper-node", text=f"{text}{_and(blocked)}.", figures=figures)
+    text = f"No better fleet without it was found in the time given{_and(blocked)}. {text}."
+    return Reason(code="no-saving", text=text, figures=figures)
 
 
-def _binding_rule(encoded: Encoded, state: State, c: int) -> str:
-    rules = encoded.rules
-    words: Counter[str] = Counter()
-    for node in np.flatnonzero(state.site >= 0):
-        if has_room(rules, state, c, int(node)):
-            at = broken_rule(rules, state, c, int(node))
-            if at >= 0:
-                words[RULE_WORDS[RuleKind(int(rules.rule_kind[at]))]] += 1
-    if not words:
-        kinds = rules.rule_kind[rules.rule_at[c] : rules.rule_at[c + 1]]
-        words.update(RULE_WORDS[RuleKind(int(kind))] for kind in kinds)
-    return words.most_common(1)[0][0] if words else "room on running nodes"
+def _and(blocked: str) -> str:
+    return f"; and {blocked}" if blocked else ""
 
 
-def _commonest_refusal(encoded: Encoded, pod: Pod, c: int) -> tuple[str, int]:
-    from solvers.placement.rules import filter_of
-
-    node_filter = filter_of(pod)
-    seen: Counter[str] = Counter()
-    for offer in encoded.launchables:
-        seen[refusal(node_filter, labels=offer.labels, name="", taints=offer.taints)] += 1
-    for node in encoded.nodes:
-        site = site_of_node(node)
-        seen[refusal(node_filter, labels=site.labels, name=site.name, taints=site.taints)] += 1
-    return seen.most_common(1)[0]
+def _cheapest_twin(encoded: Encoded, pods: Ints) -> int | None:
+    """The cheapest offering that holds these pods (C,) alone, rules between pods aside."""
+    classes = np.flatnonzero(pods)
+    offers = len(encoded.launchables)
+    good = (encoded.capacity[:offers] >= pods @ encoded.rules.size).all(axis=1)
+    good &= (encoded.rules.site_ok[classes][:, :offers] > 0).all(axis=0)
+    sites = np.flatnonzero(good)
+    return int(sites[encoded.objective[sites].argmin()]) if sites.size else None
 
 
-def _stuck_class(encoded: Encoded, state: State, node: int, movable: Ints) -> tuple[Pod, str] | None:
-    """A pod of the node that no other open node takes, and why."""
+def _without_place(encoded: Encoded, state: State, node: int, movable: Ints) -> str:
+    """A pod of the node that no other node takes as things will be, and what each of these lacks; empty if none."""
     rules = encoded.rules
     others = [int(n) for n in np.flatnonzero(state.site >= 0) if n != node]
     for c in np.flatnonzero(movable):
-        blocked: Counter[str] = Counter()
-        for other in others[:200]:
-            if not rules.site_ok[c, state.site[other]]:
-                blocked["node filters"] += 1
-            elif not has_room(rules, state, int(c), other):
-                blocked["no room on the other nodes"] += 1
-            else:
-                at = broken_rule(rules, state, int(c), other)
-                if at < 0:
-                    blocked.clear()
-                    break
-                blocked[RULE_WORDS[RuleKind(int(rules.rule_kind[at]))]] += 1
-        if blocked:
-            return encoded.class_pods[c], blocked.most_common(1)[0][0]
-    return None
+        full = ruled = 0
+        words = ""
+        for other in others:
+            if not rules.site_ok[c, state.site[other]] or not state.takes[other]:
+                continue
+            if not has_room(rules, state, int(c), other):
+                full += 1
+                continue
+            at = broken_rule(rules, state, int(c), other)
+            if at < 0:
+                break
+            ruled, words = ruled + 1, RULE_WORDS[RuleKind(int(rules.rule_kind[at]))]
+        else:
+            pod = encoded.class_pods[c].key
+            if not full + ruled:
+                return f"pod {pod} and its like may use none of the {len(others)} other nodes"
+            told = [f"{full} have no room"] * (full > 0) + [f"{ruled} are ruled out by {words}"] * (ruled > 0)
+            return f"of the {full + ruled} other nodes that pod {pod} and its like may use, {' and '.join(told)}"
+    return ""
+
+
+def _lacks(encoded: Encoded, site: int, used: Ints, classes: Ints) -> str:
+    """Why an offering cannot hold the pods of a launch, empty when it can."""
+    offer = encoded.launchables[site]
+    for c in classes:
+        if not encoded.rules.site_ok[c, site]:
+            pod = encoded.class_pods[c]
+            why = refusal(filter_of(pod), labels=offer.labels, name="", taints=offer.taints)
+            return f"pod {pod.key} may not run there: {why}"
+    short = np.flatnonzero(used > encoded.capacity[site])
+    if not short.size:
+        return ""
+    r = int(short[np.argmax(used[short] / np.maximum(encoded.capacity[site, short], 1))])
+    name, there = encoded.resources[r], max(0, int(encoded.capacity[site, r]))
+    return f"too small: {amount(name, int(used[r]))} needed, {amount(name, there)} there"
+
+
+def _against(encoded: Encoded, other: int, site: int, policy: Policy) -> str:
+    """What speaks against an offering that would hold the pods too and is not cheaper with its risk."""
+    theirs, mine = encoded.launchables[other].offering, encoded.launchables[site].offering
+    share = theirs.price_usd_per_h / mine.price_usd_per_h - 1.0
+    if share > 0.0005:
+        return f"holds the same pods, {share:.1%} dearer"
+    if theirs.interruption_per_month > mine.interruption_per_month and policy.risk_premium > 0:
+        return "no dearer, but AWS takes it back more often"
+    return "holds the same pods at the same price"
 
 
 def _busiest(encoded: Encoded, site: int, used: Ints) -> tuple[str, float]:
@@ -223,20 +238,10 @@ def _busiest(encoded: Encoded, site: int, used: Ints) -> tuple[str, float]:
     return encoded.resources[r], float(share[r])
 
 
-def _amount(resource: str, amount: int) -> str:
-    if resource == "cpu":
-        return f"{amount / 1000:g} CPU"
-    if resource in ("memory", "ephemeral-storage"):
-        return f"{amount / (1 << 30):.4g} GiB {resource}"
-    return f"{amount} {resource}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _few(names: Sequence[str]) -> str:
     told = ", ".join(names[:3])
     return told + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-__all__ = [
-    "Mapping", "evict_reason", "kept_reason", "launch_alternatives", "launch_binding", "launch_reason",
-    "terminate_reason", "unschedulable",
-]  # fmt: skip

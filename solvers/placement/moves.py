@@ -15,6 +15,7 @@ import numpy as np
 from domain.plan import ActionKind
 from solvers.placement.encode import Encoded, Rules
 from solvers.placement.engine import State, clear_node, close_node, fits, open_node, put
+from solvers.placement.packing import Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +236,8 @@ class Sequencer:
         put(self._rules, self._state, int(self._encoded.class_of[pod]), node, by)
 
 
-def gains_of(state: State, before: np.ndarray, *, slots: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    """By class the nodes among ``slots`` that hold more pods than ``before`` (N, C; zero for new slots), and how many."""
+def gains_of(state: State, before: Ints, *, slots: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """By class the nodes among ``slots`` that hold more pods than ``before`` (N, C; new slots: 0), and how many."""
     gains: dict[int, list[tuple[int, int]]] = {}
     for node in slots:
         had = before[node] if node < len(before) else 0

@@ -16,12 +16,12 @@ from solvers.placement.freedom import Freedom, freedom_of
 from solvers.placement.moves import Order, Sequencer, Transition, gains_of
 from solvers.placement.packing import Flags, Ints
 from solvers.placement.prices import as_from_scratch, with_prices
-from solvers.placement.retype import Within, limited, within_limits
-from solvers.placement.risk import fleet_risk, risk_nodes
+from solvers.placement.retype import Within, keeps, limited, within_limits
+from solvers.placement.risk import RiskNode, fleet_risk, risk_nodes
 from solvers.placement.search import Found, Search
 from solvers.placement.settings import Budget, Settings
-from solvers.placement.view import Running
 from solvers.placement.settle import Ending
+from solvers.placement.view import Running
 
 MAX_REPLANS = 5
 """Times that what cannot be carried out is taken out of the plan before nothing is moved at all."""
@@ -58,7 +58,8 @@ def plan_cluster(
     Returns
     -------
     Plan
-        With ``settings.from_scratch`` it is a plan for ``as_from_scratch(snapshot)``. It can always be carried out: what cannot is left out of it, with a reason.
+        With ``settings.from_scratch`` it is a plan for ``as_from_scratch(snapshot)``. It can always be carried
+        out: what cannot is left out of it, with a reason.
     """
     run = _Run(
         snapshot=with_prices(as_from_scratch(snapshot) if settings.from_scratch else snapshot, catalog),
@@ -224,6 +225,9 @@ class _Run:
         ending = Ending(self.encoded, order, sites=within.sites, max_concurrent=most)
         builder = self.search.builder(order.rules, order.state)
         ending.place(self.pending, builder, may_launch=not limited(self.policy))
+        unused = ending.unused()
+        if unused and self._holds([site for node, site in ending.sites.items() if node not in unused], found):
+            ending.drop(unused)
         return Outcome(
             found=found, sites=ending.sites, moves=tuple(ending.moves), limit=within.why, state=order.state,
             target_of={**order.target_of, **ending.target_of},
@@ -233,9 +237,17 @@ class _Run:
         new = found.builder.new_nodes()
         if not limited(self.policy):
             return Within(sites={int(node): int(found.state.site[node]) for node in new})
-        stay = [node for n, node in enumerate(self.encoded.nodes) if n not in found.removed]
-        fixed, before = risk_nodes(stay, self.catalog), risk_nodes(self.encoded.nodes, self.catalog)
+        before, fixed = self._before_and_fixed(found)
         return within_limits(self.encoded, found.state, new, policy=self.policy, fixed=fixed, before=before)
+
+    def _holds(self, sites: Sequence[int], found: Found) -> bool:
+        """Whether launches on just these sites keep the limits on Spot."""
+        before, fixed = self._before_and_fixed(found)
+        return not limited(self.policy) or keeps(self.encoded, sites, policy=self.policy, fixed=fixed, before=before)
+
+    def _before_and_fixed(self, found: Found) -> tuple[Sequence[RiskNode], Sequence[RiskNode]]:
+        stay = [node for n, node in enumerate(self.encoded.nodes) if n not in found.removed]
+        return risk_nodes(self.encoded.nodes, self.catalog), risk_nodes(stay, self.catalog)
 
     def _order(self, found: Found, within: Within) -> Order:
         stay = [n for n in range(len(self.encoded.nodes)) if n not in found.removed]

@@ -54,6 +54,14 @@ def within_limits(
         left_out = min(len(ranked), max(1, 2 * left_out))
 
 
+def keeps(
+    encoded: Encoded, sites: Sequence[int], *, fixed: Sequence[RiskNode], before: Sequence[RiskNode], policy: Policy
+) -> bool:
+    """Whether one launch on each of these sites keeps the limits."""
+    launches = [Launch(options=(_option(encoded, site),)) for site in sites]
+    return choose_offerings(launches, fixed=fixed, policy=policy, before=before) is not None
+
+
 def _sites_for(encoded: Encoded, state: State, node: int) -> list[int]:
     """Launchable sites that hold what the node holds, cheapest first; in its own zone when a rule looks at domains."""
     held = np.flatnonzero(state.held[node])

@@ -8,7 +8,6 @@ from domain.node import Effect, Taint
 from domain.selectors import LabelSelector, NodeTerm, Operator, Requirement
 from domain.workload import Pod, Toleration
 
-
 Payload = TypeVar("Payload")
 
 
@@ -42,10 +41,10 @@ def refusal(node_filter: NodeFilter, *, labels: Mapping[str, str], name: str, ta
         if labels.get(key) != value:
             return f"nodeSelector {key}={value}"
     if node_filter.affinity and not any(matches_term(term, labels=labels, name=name) for term in node_filter.affinity):
-        return "required node affinity " + _words(node_filter.affinity)
+        return "required node affinity " + words_of(node_filter.affinity)
     for terms in node_filter.volumes:
         if terms and not any(matches_term(term, labels=labels, name=name) for term in terms):
-            return "a volume bound to " + _words(terms)
+            return "a volume bound to " + words_of(terms)
     for taint in taints:
         if taint.effect is not Effect.PREFER_NO_SCHEDULE and not tolerated(taint, node_filter.tolerations):
             return f"taint {taint}"
@@ -66,7 +65,7 @@ def tolerated(taint: Taint, tolerations: tuple[Toleration, ...]) -> bool:
     """Whether any toleration covers a taint."""
     return any(
         (t.effect is None or t.effect == taint.effect)
-        and ((t.exists and t.key in ("", taint.key)) or (not t.exists and t.key == taint.key and t.value == taint.value))
+        and (t.key in ("", taint.key) if t.exists else (t.key, t.value) == (taint.key, taint.value))
         for t in tolerations
     )
 
@@ -98,7 +97,8 @@ class SelectorIndex(Generic[Payload]):
         insisted = next((r for r in selector.requirements if r.operator is Operator.IN), None)
         if insisted is None:
             self._others.append((selector, payload))
-        for value in insisted.values if insisted is not None else ():
+            return
+        for value in insisted.values:
             self._by_label.setdefault((insisted.key, value), []).append((selector, payload))
 
     def selecting(self, labels: Mapping[str, str]) -> list[Payload]:
@@ -131,5 +131,6 @@ def _compares(requirement: Requirement, value: str | None) -> bool:
     return have > bar if requirement.operator is Operator.GT else have < bar
 
 
-def _words(terms: tuple[NodeTerm, ...]) -> str:
+def words_of(terms: tuple[NodeTerm, ...]) -> str:
+    """Terms as people write them."""
     return " or ".join(" and ".join(str(r) for r in (*term.labels, *term.names)) or "nothing" for term in terms)

@@ -5,7 +5,8 @@ as no rule objects; where spread rules hold in the final state, they hold on the
 are filled first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 
 import numpy as np
 from numba import njit
@@ -47,7 +48,20 @@ class Ending:
             self._lift(found)
             self._lift(self.target_of)
             self._settle({**self.target_of, **found})
-        self._drop_unused()
+
+    def unused(self) -> list[int]:
+        """Nodes that end up empty and are launched after everything else, so that nothing has leant on them."""
+        last = takewhile(lambda move: move.kind is ActionKind.LAUNCH, reversed(self.moves))
+        return [move.node for move in last if not self._order.state.held[move.node].any()]
+
+    def drop(self, nodes: Collection[int]) -> None:
+        """Launch some nodes after all not."""
+        self.moves = [move for move in self.moves if move.node not in nodes]
+        for node in nodes:
+            close_node(self._order.rules, self._order.state, node)
+            del self.sites[node]
+        self._lift(self.target_of)
+        self._settle(self.target_of)
 
     def _settle(self, places: Mapping[int, int]) -> None:
         self.target_of = settled(self._encoded, self._order.rules, self._order.state, places)
@@ -80,22 +94,6 @@ class Ending:
                 self.sites[node] = int(self._order.state.site[node])
                 self.moves.append(Move(step=step, kind=ActionKind.LAUNCH, node=node))
 
-    def _drop_unused(self) -> None:
-        """Nodes that end up empty and are launched last need not be launched: nothing has leant on them."""
-        unused = set()
-        for move in reversed(self.moves):
-            if move.kind is not ActionKind.LAUNCH:
-                break
-            if not self._order.state.held[move.node].any():
-                unused.add(move.node)
-        if not unused:
-            return
-        self.moves = [move for move in self.moves if move.node not in unused]
-        for node in unused:
-            close_node(self._order.rules, self._order.state, node)
-            del self.sites[node]
-        self._lift(self.target_of)
-        self._settle(self.target_of)
 
 
 def settled(encoded: Encoded, rules: Rules, state: State, places: Mapping[int, int]) -> dict[int, int]:

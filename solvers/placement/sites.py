@@ -17,6 +17,7 @@ UNSCHEDULABLE = Taint(key=keys.UNSCHEDULABLE_TAINT, effect=Effect.NO_SCHEDULE)
 NOT_READY = Taint(key="node.kubernetes.io/not-ready", effect=Effect.NO_SCHEDULE)
 """Taints that Kubernetes itself puts on cordoned and unready nodes."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launchable:
     """A template at an offering that the policy allows, with what a node launched there will carry."""

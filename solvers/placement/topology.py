@@ -16,6 +16,8 @@ from domain.workload import HostPort, NodePolicy, Pod, PodTerm, SpreadConstraint
 from solvers.placement.rules import NodeFilter, SelectorIndex, affinity_only, filter_of, with_taints
 
 ANY_IP = "0.0.0.0"
+ANY_NODE = NodeFilter((), (), (), ())
+"""Stands for the node filter of pods that no rule asks for it."""
 
 
 class RuleKind(IntEnum):
@@ -88,7 +90,7 @@ class Look:
     anti_affinity: tuple[PodTerm, ...]
     spread: tuple[SpreadConstraint, ...]
     host_ports: tuple[HostPort, ...]
-    nodes: NodeFilter | None
+    nodes: NodeFilter
     namespace: str
 
 
@@ -115,7 +117,7 @@ def looks_of(pods: Sequence[Pod]) -> tuple[list[Look], list[int], list[Group]]:
             members[seen] = frozenset(n for n in index.selecting(dict(seen[1])) if listed[n].covers(pod.namespace))
         look = Look(
             members[seen], pod.affinity, pod.anti_affinity, pod.spread, pod.host_ports,
-            filter_of(pod) if pod.spread else None, pod.namespace if pod.spread else "",
+            filter_of(pod) if pod.spread else ANY_NODE, pod.namespace if pod.spread else "",
         )  # fmt: skip
         of.append(looks.setdefault(look, len(looks)))
     return list(looks), of, listed
@@ -179,7 +181,6 @@ def _own_rules(look: Look, table: dict[Counter, int], number: Mapping[Group, int
         rules.append(TopologyRule(RuleKind.REQUIRE, counter, own=own))
     labelled = tuple(sorted({constraint.topology_key for constraint in look.spread}))
     for constraint in look.spread:
-        assert look.nodes is not None
         group = Group(constraint.selector, (look.namespace,))
         counted = Counter(group, constraint.topology_key, _domains_of(constraint, look.nodes), labelled)
         counter = table.setdefault(counted, len(table))
