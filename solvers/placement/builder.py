@@ -34,6 +34,9 @@ CANDIDATE_KINDS = 8
 TOP_UP_CLASSES = 64
 """Classes considered to fill up a single node."""
 
+ORDER_JITTER = 0.5
+"""How far the sizes of pods are shaken when nodes are packed anew."""
+
 PRICE_TIE = 1e-9
 """Sites within this share of the cheapest count as equally good; the least used of them is taken."""
 
@@ -42,7 +45,8 @@ PRICE_TIE = 1e-9
 class Builder:
     """Fills a `State`; launched nodes take the slots after the running ones.
 
-    ``value`` (C,) is what a pod of each class is worth, ``uses`` (S,) how many nodes each site has been given.
+    ``value`` (C,) is what a pod of each class is worth, ``uses`` (S,) how many nodes each site has been given,
+    ``seed`` that of the dealing to zones.
     """
 
     encoded: Encoded
@@ -51,6 +55,7 @@ class Builder:
     state: State
     value: Floats
     uses: Ints
+    seed: int = 0
     scale: Floats = field(init=False)
     order: Ints = field(init=False)
     _first_sites: Ints = field(init=False)
@@ -69,7 +74,7 @@ class Builder:
         """Open the nodes of a fleet and fill them from ``wanted`` (C,), which goes down in place."""
         log = np.empty((int(wanted.sum()) + 1, 2), np.int64)
         order = sorted(range(len(fleet.kind)), key=lambda n: (-int(fleet.pods[n].sum()), fleet.kind[n]))
-        zones = dealt(self.encoded, self.rules, self.view, fleet)
+        zones = dealt(self.encoded, self.rules, self.view, fleet, seed=self.seed)
         for n in order:
             if self.view.steering.supply[fleet.kind[n]] == UNLIMITED:
                 self._build_node(fleet.kind[n], fleet.pods[n], wanted, log, zone=zones[n])
@@ -90,8 +95,20 @@ class Builder:
                     wanted[c] = 0
         return nowhere
 
-    def repack(self, nodes: Sequence[int]) -> bool:
-        """Take some launched nodes away and place their pods anew; true when that is cheaper, else all is as before."""
+    def repack(self, nodes: Sequence[int], *, rng: np.random.Generator) -> bool:
+        """Take some launched nodes away and place their pods anew; true when that is cheaper, else all is as before.
+
+        The order of the pods is varied, so that the same nodes can be tried more than once.
+        """
+        usual = self.order
+        sizes = self.rules.size @ self.scale
+        worth = sizes * rng.uniform(1.0 - ORDER_JITTER, 1.0 + ORDER_JITTER, len(sizes))
+        self.order = np.argsort(-worth, kind="stable")
+        better = self._repack(nodes)
+        self.order = usual
+        return better
+
+    def _repack(self, nodes: Sequence[int]) -> bool:
         rules, state = self.rules, self.state
         before = [(int(node), int(state.site[node]), state.held[node].astype(np.int64)) for node in nodes]
         wanted = np.zeros(len(rules.size), np.int64)
@@ -144,12 +161,15 @@ class Builder:
         return self.order[wanted[self.order] > 0]
 
     def _slot(self) -> int:
-        """The first free slot."""
+        """The first free slot, -1 when all are taken."""
         first = len(self.encoded.nodes)
-        return first + int((self.state.site[first:] < 0).argmax())
+        free = np.flatnonzero(self.state.site[first:] < 0)
+        return first + int(free[0]) if free.size else -1
 
     def _build_node(self, kind: int, slots: Ints, wanted: Ints, log: Ints, *, zone: Zone | None) -> None:
         node = self._slot()
+        if node < 0:
+            return
         best_site, best_worth = -1, 0.0
         for site in self._emptiest(self._sites(kind), slots, wanted, zone=zone):
             placed = self._try(node, site, slots, wanted, log)
@@ -196,6 +216,8 @@ class Builder:
             self.rules, c, wanted, waiting, self._first_sites, encoded.capacity, encoded.objective, self.value, rate
         )  # fmt: skip
         node = self._slot()
+        if node < 0:
+            return False
         ranked = [k for k in np.argsort(rate, kind="stable") if np.isfinite(rate[k])]
         for k in ranked[:CANDIDATE_KINDS] + ranked[CANDIDATE_KINDS:][-CANDIDATE_KINDS:]:
             for site in self._sites(int(self._kinds[k])):

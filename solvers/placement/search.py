@@ -20,10 +20,16 @@ BOUND_TARGET = 5e-4
 """Gap between master and bound at which proving more is not worth the time."""
 
 STEERING_TARGET = 5e-3
-BOUND_SHARE, STEERING_SHARE, FLEET_SHARE, POLISH_SHARE = 0.72, 0.77, 0.93, 0.97
+BOUND_SHARE, STEERING_SHARE = 0.68, 0.72
+BOUND_FLEET_SHARE, FLEET_SHARE = 0.80, 0.93
+BUILD_SHARE, POLISH_SHARE = 0.88, 0.98
 """Shares of the budget after which each phase ends; the rest is for building nodes and ordering moves."""
 
-IDLE_REPACKS = 400
+MAX_BUILDS = 12
+BUILDS_FROM = 4
+"""Times a fleet bound by rules is built, from how many of the best: which one suits the zones shows only then."""
+
+IDLE_REPACKS = 1_500
 """Repacks without gain after which more of them are not worth waiting for."""
 
 PREFIXES = (1.0, 0.8, 0.6, 0.4, 0.2)
@@ -64,6 +70,7 @@ class Search:
     bound: Generator = field(init=False)
     steering: Generator = field(init=False)
     relaxed: Relaxation = field(init=False)
+    _fleets: list[Fleet] = field(default_factory=list)
 
     def relax(self) -> None:
         """Prove the bound, then find columns and values for the objective."""
@@ -105,6 +112,7 @@ class Search:
             return dive(self.steering, demand=demand, keep_going=going)
 
         def told(fleet: Fleet) -> None:
+            self._fleets.append(fleet)
             self.report("fleet", fleet.cost(self.view.packing.price), self.proven(self.bound.lower_bound))
 
         return best_fleet(
@@ -128,13 +136,31 @@ class Search:
 
     def from_scratch(self) -> Found:
         """The ideal fleet for all pods."""
-        wanted = self.pods.copy()
-        fleet = Fleet(kind=[], pods=[])
-        if self.view.packing.classes:
-            fleet = self.fleet_for(self.view.packing.demand, until=FLEET_SHARE, improving=True)
         rules = for_fresh_fleet(self.encoded, self.pods)
-        slots = min(int(wanted.sum()), 2 * len(fleet.kind) + 64) + 1
+        bound = len(rules.rule_kind) > 0
+        self._fleets = [Fleet(kind=[], pods=[])]
+        if self.view.packing.classes:
+            until = BOUND_FLEET_SHARE if bound else FLEET_SHARE
+            self._fleets.append(self.fleet_for(self.view.packing.demand, until=until, improving=True))
+        going = self.budget.until(BUILD_SHARE)
+        good = self._fleets[-1 : -BUILDS_FROM - 1 : -1]
+        best = self._built(good[0], rules, seed=0)
+        for attempt in range(1, MAX_BUILDS if bound else 1):
+            if not going():
+                break
+            found = self._built(good[attempt % len(good)], rules, seed=attempt)
+            if (found.nowhere.sum(), found.objective) < (best.nowhere.sum(), best.objective):
+                best = found
+        self._polish(best.builder)
+        best.objective = self._objective(best.builder, {})
+        return best
+
+    def _built(self, fleet: Fleet, rules: Rules, *, seed: int) -> Found:
+        """A fleet as real nodes: zones dealt, rules kept, what is left over on nodes of its own."""
+        wanted = self.pods.copy()
+        slots = min(int(wanted.sum()), 2 * max(len(known.kind) for known in self._fleets) + 64) + 1
         builder = self.builder(rules, new_state(rules, slots=slots))
+        builder.seed = seed
         hostable = self.view.packing_class >= 0
         nowhere = np.where(hostable, 0, wanted)
         wanted = np.where(hostable, wanted, 0)
@@ -145,12 +171,11 @@ class Search:
         builder.insert(rest, builder.new_nodes())
         nowhere += builder.open_for_rest(rest)
         builder.rules = rules
-        self._polish(builder)
+        builder.retype()
         return Found(state=builder.state, builder=builder, nowhere=nowhere, objective=self._objective(builder, {}))
 
     def _polish(self, builder: Builder) -> None:
-        """Smaller types where they do, then a few nodes at a time placed anew, wasteful ones first."""
-        builder.retype()
+        """Places a few nodes at a time anew, wasteful ones first, while that pays."""
         going = self.budget.until(POLISH_SHARE)
         nodes = builder.new_nodes()
         idle = 0
@@ -160,7 +185,7 @@ class Search:
             size = min(len(nodes), int(self.rng.integers(1, 6)))
             chosen = self.rng.choice(nodes, size=size, replace=False, p=waste / waste.sum())
             idle += 1
-            if builder.repack([int(n) for n in chosen]):
+            if builder.repack([int(n) for n in chosen], rng=self.rng):
                 nodes = builder.new_nodes()
                 idle = 0
         builder.drop_empty()
@@ -200,7 +225,7 @@ class Search:
         return best
 
     def _without(self, gone: list[int], held: Ints, room: Ints, takes: Flags, pending: Ints, movable: Ints) -> Found:
-        """The cluster with some nodes emptied: spare room first, then new nodes; where pods have no place, nodes stay."""
+        """The cluster with some nodes emptied: spare room first, then new nodes; no place, no emptying."""
         gone = list(gone)
         while True:
             wanted = pending + movable[gone].sum(axis=0)

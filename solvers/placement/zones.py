@@ -28,7 +28,7 @@ HOT, COLD = 1.0, 0.05
 PRICE_TIE = 1e-9
 
 
-def dealt(encoded: Encoded, rules: Rules, view: View, fleet: Fleet) -> list[Zone | None]:
+def dealt(encoded: Encoded, rules: Rules, view: View, fleet: Fleet, *, seed: int) -> list[Zone | None]:
     """A zone for each node of the fleet; ``None`` where nothing speaks for one."""
     free: list[Zone | None] = [None] * len(fleet.kind)
     spread = _spread_classes(rules, view)
@@ -44,7 +44,7 @@ def dealt(encoded: Encoded, rules: Rules, view: View, fleet: Fleet) -> list[Zone
     total = pods[bound].sum(axis=0)
     share, goal = total // len(every), int((total % len(every)).sum())
     tries = min(MAX_TRIES, TRIES_PER_NODE * len(bound))
-    for n, z in zip(bound, _anneal(pods[bound], may[bound], share, goal, np.random.default_rng(0).random(tries)),
+    for n, z in zip(bound, _anneal(pods[bound], may[bound], share, goal, np.random.default_rng(seed).random(tries)),
                     strict=True):  # fmt: skip
         free[n] = every[z]
     return free
