@@ -75,8 +75,10 @@ class Assembly:
     quiet: str
     _names: dict[int, str] = field(init=False)
     _coming: dict[int, list[int]] = field(init=False)
+    _offers: explain.Offers = field(init=False)
 
     def __post_init__(self) -> None:
+        self._offers = explain.Offers(self.encoded, self.policy)
         self._names = {n: node.name for n, node in enumerate(self.encoded.nodes)}
         self._names |= {slot: f"new-{i}" for i, slot in enumerate(sorted(self.outcome.sites), start=1)}
         self._coming = {}
@@ -178,8 +180,6 @@ class Assembly:
         return Action(
             id=i, step=move.step, kind=move.kind, node=self._names[move.node],
             reason=explain.launch_reason(self.encoded, site, used=used, pods=len(arrivals), replaces=replaces),
-            alternatives=explain.launch_alternatives(
-                self.encoded, site, used=used, classes=classes, policy=self.policy
-            ),
+            alternatives=self._offers.alternatives(site, used=used, classes=classes),
             binding=explain.launch_binding(self.encoded, site, used),
         )  # fmt: skip

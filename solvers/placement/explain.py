@@ -1,6 +1,6 @@
 """Why: a reason for each action and each node left alone, with alternatives and figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,37 +49,51 @@ def launch_binding(encoded: Encoded, site: int, used: Ints) -> str:
     return f"no cheaper offering holds these pods; {name} {share:.0%} used"
 
 
-def launch_alternatives(
-    encoded: Encoded, site: int, *, used: Ints, classes: Ints, policy: Policy
-) -> tuple[Alternative, ...]:
-    """Other types for the same pods: cheaper ones with what they lack, then the next best that would do."""
-    offers = encoded.launchables
-    mine = offers[site].offering
-    here = np.array([o.offering.zone == mine.zone and o.template is offers[site].template for o in offers])
-    cost, price = encoded.objective[: len(offers)], encoded.price[: len(offers)]
-    cheaper = np.flatnonzero(here & (cost < cost[site] - 1e-12) & (price < price[site]))
-    cheaper = cheaper[np.argsort(-cost[cheaper], kind="stable")]
-    dearer = np.flatnonzero(cost >= cost[site] - 1e-12)
-    dearer = dearer[np.lexsort((~here[dearer], cost[dearer]))]
-    seen = {(mine.pool.instance_type, mine.capacity_type)}
+class Offers:
+    """What else may be launched instead of a node, in order of cost, prepared once for all launches of a plan."""
 
-    def told(ranked: Ints, most: int, *, must_hold: bool) -> Iterator[Alternative]:
+    def __init__(self, encoded: Encoded, policy: Policy) -> None:
+        self._encoded, self._policy = encoded, policy
+        number = len(encoded.launchables)
+        self._order = np.argsort(encoded.objective[:number], kind="stable")
+        kinds: dict[tuple[str, str], int] = {}
+        looks = [(offer.template.name, offer.offering.zone.id) for offer in encoded.launchables]
+        self._look = np.array([kinds.setdefault(look, len(kinds)) for look in looks], np.int64)
+
+    def alternatives(self, site: int, *, used: Ints, classes: Ints) -> tuple[Alternative, ...]:
+        """Other types for the same pods: in its zone cheaper ones with what they lack, then the next that would do."""
+        encoded, order = self._encoded, self._order
+        cost, price = encoded.objective[order], encoded.price[order]
+        here = self._look[order] == self._look[site]
+        holds = (encoded.capacity[order] >= used).all(axis=1)
+        holds &= (encoded.rules.site_ok[classes][:, order] > 0).all(axis=0)
+        cheaper = order[here & (cost < encoded.objective[site] - 1e-12) & (price < encoded.price[site])][::-1]
+        dearer = holds & (cost >= encoded.objective[site] - 1e-12)
+        near = self._told(site, order[dearer & here], MAX_DEARER, used=used, classes=classes)
+        return (
+            *self._told(site, cheaper, MAX_TOO_SMALL, used=used, classes=classes),
+            *(near or self._told(site, order[dearer], MAX_DEARER, used=used, classes=classes)),
+        )
+
+    def _told(self, site: int, ranked: Ints, most: int, *, used: Ints, classes: Ints) -> list[Alternative]:
+        """The first of each other type, at most so many."""
+        mine = self._encoded.launchables[site].offering
+        seen = {(mine.pool.instance_type, mine.capacity_type)}
+        told: list[Alternative] = []
         for other in map(int, ranked):
-            offer = offers[other].offering
+            offer = self._encoded.launchables[other].offering
             key = (offer.pool.instance_type, offer.capacity_type)
-            lack = "" if key in seen else _lacks(encoded, other, used, classes)
-            if most == 0:
-                return
-            if key not in seen and not (must_hold and lack):
-                seen.add(key)
-                most -= 1
-                yield Alternative(
-                    choice=f"{offer.pool} ({offer.capacity_type})",
-                    extra_usd_per_h=offer.price_usd_per_h - mine.price_usd_per_h,
-                    verdict=lack or _against(encoded, other, site, policy),
-                )
-
-    return (*told(cheaper, MAX_TOO_SMALL, must_hold=False), *told(dearer, MAX_DEARER, must_hold=True))
+            if key in seen:
+                continue
+            seen.add(key)
+            lack = _lacks(self._encoded, other, used, classes)
+            extra = offer.price_usd_per_h - mine.price_usd_per_h
+            verdict = lack or _against(self._encoded, other, site, self._policy)
+            choice = f"{offer.pool} ({offer.capacity_type})"
+            told.append(Alternative(choice=choice, extra_usd_per_h=extra, verdict=verdict))
+            if len(told) == most:
+                break
+        return told
 
 
 def terminate_reason(encoded: Encoded, node: int, *, value: float, evictions: int) -> Reason:
@@ -224,6 +238,8 @@ def _lacks(encoded: Encoded, site: int, used: Ints, classes: Ints) -> str:
 def _against(encoded: Encoded, other: int, site: int, policy: Policy) -> str:
     """What speaks against an offering that would hold the pods too and is not cheaper with its risk."""
     theirs, mine = encoded.launchables[other].offering, encoded.launchables[site].offering
+    if encoded.objective[other] < encoded.objective[site] - 1e-12:
+        return "holds the same pods for less, but the policy's limits on Spot or rules between pods forbid it"
     share = theirs.price_usd_per_h / mine.price_usd_per_h - 1.0
     if share > 0.0005:
         return f"holds the same pods, {share:.1%} dearer"
