@@ -17,7 +17,7 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """One ``matchExpressions`` entry. ``values`` is empty for ``Exists`` and ``DoesNotExist``, one integer for Gt, Lt."""
+    """One ``matchExpressions`` entry. ``values`` is empty for Exists and DoesNotExist, one integer for Gt and Lt."""
 
     key: str
     operator: Operator
@@ -30,7 +30,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSelector:
-    """``matchLabels`` and ``matchExpressions``, all of which must hold. Empty selects everything; absent is ``None``."""
+    """``matchLabels`` and ``matchExpressions``, all of which must hold. Empty selects all; absent is ``None``."""
 
     requirements: tuple[Requirement, ...] = ()
 
