@@ -3,7 +3,8 @@
 No action places them: kube-scheduler does, at a time and in an order of its own. So any order that works is accepted:
 
 - A pending pod may be placed as soon as its node exists; it is placed before the end only when a moving pod needs it.
-- At the end, pods are placed round by round, each as soon as no rule objects, until no more can be.
+- At the end, pods are placed round by round, each as soon as no rule objects, until no more can be. Pods for which the
+  order matters (see below) come first in each round.
 - Topology spread is judged in the final state, by the skew of the pod's own domain. That is enough: while some domain
   holds fewer pods than it will in the end, the emptiest domain either takes the next one, or is full already, and then
   no other exceeds it by more than the allowed skew. So an order exists if the final skew holds, and only if it does
@@ -50,7 +51,7 @@ class Pending:
 
     def _round(self, even: frozenset[str]) -> bool:
         later: list[tuple[Pod, str]] = []
-        for pod, home in self._left:
+        for pod, home in sorted(self._left, key=lambda entry: entry[0].key in even):
             site = self._cluster.sites.get(home)
             if site is None or self._against(pod, site, even=even):
                 later.append((pod, home))

@@ -30,10 +30,8 @@ class Outcome:
         missing.
     state
         The cluster afterwards, pending pods included.
-    stuck
-        Node slots that no order empties, each with a pod that cannot leave. Nothing else is told then.
-    beyond_limits
-        Why no offerings keep the policy's limits on Spot when these nodes go. Nothing else is told then.
+    held_back
+        Nodes that were to go but could not, with the reason: they stay.
     limit
         Why some pending pods get no node, the limits on Spot being in the way; empty when they are not.
     """
@@ -42,10 +40,9 @@ class Outcome:
     sites: Mapping[int, int]
     moves: tuple[Move, ...]
     target_of: Mapping[int, int]
-    state: State | None = None
-    stuck: Mapping[int, int] = field(default_factory=dict)
-    beyond_limits: str = ""
-    limit: str = ""
+    state: State
+    held_back: Mapping[int, Reason]
+    limit: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,12 +121,9 @@ class Assembly:
                 continue
             c = int(self.encoded.class_of[p])
             if c not in told:
-                told[c] = refusals.unschedulable(self.encoded, self._state(), pod, c=c, limit=self.outcome.limit)
+                told[c] = refusals.unschedulable(self.encoded, self.outcome.state, pod, c=c, limit=self.outcome.limit)
             result.append(Unschedulable(pod=pod.key, constraint=told[c].constraint, detail=told[c].detail))
         return tuple(result)
-
-    def _state(self) -> State:
-        return self.outcome.found.state if self.outcome.state is None else self.outcome.state
 
     def _keys(self, node: int) -> list[str]:
         return [self.encoded.pods[p].key for p in self._coming.get(node, ())]
@@ -147,7 +141,7 @@ class Assembly:
 
     def _why_kept(self, node: int) -> Reason:
         return explain.kept_reason(
-            self.encoded, self._state(), node, gained=len(self._coming.get(node, ())), movable=self.held[node],
+            self.encoded, self.outcome.state, node, gained=len(self._coming.get(node, ())), movable=self.held[node],
             value=float(self.held[node] @ self.value), policy=self.policy, quiet=self.quiet,
         )  # fmt: skip
 

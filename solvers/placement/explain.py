@@ -22,8 +22,6 @@ something."""
 FULL = 0.995
 """A resource used to such a share binds."""
 
-NO_ORDER_FOUND = "No set of moves that saves money could be brought into an order that breaks no rule on the way."
-
 
 def launch_reason(encoded: Encoded, site: int, *, used: Ints, pods: int, replaces: Sequence[str]) -> Reason:
     """Why a node is launched."""

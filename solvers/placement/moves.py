@@ -9,12 +9,14 @@ replica therefore moves only once its new node runs.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from domain.plan import ActionKind
+from solvers.placement.builder import resource_scale
 from solvers.placement.encode import Encoded, Rules
-from solvers.placement.engine import State, clear_node, close_node, fits, open_node, put
+from solvers.placement.engine import State, best_node, clear_node, close_node, fits, open_node, put
 from solvers.placement.packing import Ints
 
 
@@ -80,19 +82,36 @@ class Sequencer:
         self._step = 0
         self._launched: set[int] = set()
         self._waiting = {node: list(pods_on.get(node, ())) for node in transition.removed}
+        self._zone_of = {n: node.zone.id for n, node in enumerate(encoded.nodes)}
+        self._zone_of |= {n: encoded.launchables[s].offering.zone.id for n, s in transition.launched.items()}
+        self._scale = resource_scale(encoded)
+        self._anywhere = np.empty(0, np.int64)
 
     def run(self) -> Order:
-        """Order everything. Nodes that cannot be emptied yet are tried again after the others."""
+        """Order everything.
+
+        Nodes that cannot be emptied yet are tried again after the others, in the end with any place that takes a pod:
+        pods that went first can have taken places that only those left over could use.
+        """
         todo = list(self._transition.removed)
         while todo:
-            later: list[int] = []
-            for batch in self._batches(todo):
-                later += self._drain(batch)
-            if len(later) == len(todo):
-                return self._order(stuck=todo)
-            todo = later
+            before = self._left_over(todo)
+            todo = [node for batch in self._batches(todo) for node in self._drain(batch)]
+            if self._left_over(todo) == before:
+                if self._anywhere.size:
+                    return self._order(stuck=todo)
+                self._open_up()
         self._launch(sorted(self._transition.launched.keys() - self._launched))
         return self._order(stuck=())
+
+    def _left_over(self, nodes: Sequence[int]) -> tuple[int, int]:
+        return len(nodes), sum(len(self._waiting[node]) for node in nodes)
+
+    def _open_up(self) -> None:
+        """Let pods go to any node that is there in the end."""
+        self._launch(sorted(self._transition.launched.keys() - self._launched))
+        stay = [n for n in range(len(self._encoded.nodes)) if n not in self._waiting]
+        self._anywhere = np.array([*stay, *sorted(self._launched)], np.int64)
 
     def _order(self, *, stuck: Sequence[int]) -> Order:
         left = {c: list(places.elements()) for c, places in self._places.items()}
@@ -126,7 +145,7 @@ class Sequencer:
             for node in sorted(self._places.get(c, ())):
                 if room >= count:
                     break
-                room += self._places[c][node]
+                room += max(0, self._places[c][node])
                 if node in self._transition.launched and node not in self._launched and node not in wanted:
                     wanted.append(node)
         self._launch(sorted(wanted))
@@ -212,7 +231,7 @@ class Sequencer:
         while waiting and progress:
             still: list[tuple[int, int]] = []
             for pod, node in waiting:
-                target = self._place_for(int(self._encoded.class_of[pod]))
+                target = self._place_for(int(self._encoded.class_of[pod]), node)
                 if target is None:
                     still.append((pod, node))
                     continue
@@ -222,15 +241,27 @@ class Sequencer:
             waiting = still
         return placed
 
-    def _place_for(self, c: int) -> int | None:
-        """Take a place of a class that accepts a pod now."""
-        places = self._places.get(c, Counter())
-        for target, count in places.items():
-            ready = target < len(self._encoded.nodes) or target in self._launched
-            if count > 0 and ready and fits(self._rules, self._state, c, target):
-                places[target] -= 1
-                return target
-        return None
+    def _place_for(self, c: int, source: int) -> int | None:
+        """Take a place of a class that accepts a pod now, in the zone it leaves if possible: spread stays as it is."""
+        places = self._places.setdefault(c, Counter())
+        zone = self._zone_of[source]
+        accepted = chain(
+            (target for target in places if self._zone_of[target] == zone and self._accepts(c, target)),
+            (target for target in places if self._zone_of[target] != zone and self._accepts(c, target)),
+        )
+        target = next(accepted, -1)
+        if target < 0 and self._anywhere.size:
+            target = int(best_node(self._rules, self._state, c, self._anywhere, self._scale))
+        if target < 0:
+            return None
+        places[target] -= 1
+        if places[target] == 0:
+            del places[target]
+        return target
+
+    def _accepts(self, c: int, target: int) -> bool:
+        ready = target < len(self._encoded.nodes) or target in self._launched
+        return ready and self._places[c][target] > 0 and bool(fits(self._rules, self._state, c, target))
 
     def _shift(self, pod: int, node: int, by: int) -> None:
         put(self._rules, self._state, int(self._encoded.class_of[pod]), node, by)

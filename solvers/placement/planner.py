@@ -1,7 +1,7 @@
 """Plans a cluster: from a snapshot, a catalogue and a policy to an immutable plan with its proof and its reasons."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,8 +23,11 @@ from solvers.placement.settings import Budget, Settings
 from solvers.placement.settle import Ending
 from solvers.placement.view import Running
 
-MAX_REPLANS = 5
-"""Times that what cannot be carried out is taken out of the plan before nothing is moved at all."""
+MAX_SEARCHES = 4
+"""Times that the search begins anew without the nodes that had to be held back."""
+
+FEW_HELD_BACK = 0.02
+"""Share of the nodes to empty that may be held back without a new search: their room is not missed."""
 
 NOTHING = np.empty(0, np.int64)
 
@@ -109,38 +112,25 @@ class _Run:
         return self._from_running()
 
     def _from_running(self) -> Plan:
-        """Search from what runs. What cannot be carried out is left alone and the rest planned anew.
-
-        Moving nothing is what remains in the end: it can always be carried out.
-        """
-        quiet = ""
-        still: Outcome | None = None
-        for _ in range(MAX_REPLANS):
+        """Search from what runs. Where much cannot be carried out it is left alone and the rest planned anew."""
+        best: Outcome | None = None
+        for _ in range(MAX_SEARCHES):
             found = self._search(self._may_go())
             outcome = self._carried_out(found)
-            if not found.removed:
-                still = outcome
+            if best is None or self._rank(outcome) < self._rank(best):
+                best = outcome
+            if len(outcome.held_back) <= FEW_HELD_BACK * len(found.removed):
                 break
-            if not (outcome.stuck or outcome.beyond_limits):
-                if self.pending:
-                    still = self._carried_out(self._search(NOTHING))
-                quiet = self._too_little(outcome, still)
-                if not quiet:
-                    return self._finish(outcome, "")
-                break
-            self._block(found, outcome)
-        else:
-            quiet = explain.NO_ORDER_FOUND
-        return self._finish(still or self._carried_out(self._search(NOTHING)), quiet)
+            self.blocked |= outcome.held_back
+        if best is None or not best.found.removed:
+            return self._finish(best or self._carried_out(self._search(NOTHING)), "")
+        still = self._carried_out(self._search(NOTHING))
+        quiet = self._too_little(best, still)
+        return self._finish(still if quiet else best, quiet)
 
-    def _block(self, found: Found, outcome: Outcome) -> None:
-        """Leave alone what cannot be emptied; where a limit on Spot is in the way, half of what would go."""
-        for node, pod in outcome.stuck.items():
-            self.blocked[node] = explain.no_order_reason(self.encoded.pods[pod])
-        if outcome.beyond_limits:
-            ranked = sorted(found.removed, key=lambda n: (self.encoded.nodes[n].capacity_type is CapacityType.SPOT, n))
-            for node in ranked[: -(-len(ranked) // 2)]:
-                self.blocked[node] = explain.limit_reason(outcome.beyond_limits)
+    def _rank(self, outcome: Outcome) -> tuple[int, float]:
+        """Fewer pods without a place come first, then what costs less."""
+        return sum(p not in outcome.target_of for p in self.pending), self._cost(outcome.found, outcome.sites)
 
     def _locate_pods(self) -> None:
         place = {node.name: n for n, node in enumerate(self.encoded.nodes)}
@@ -196,11 +186,11 @@ class _Run:
             node_min_saving=self.policy.node_min_saving_share,
         )  # fmt: skip
 
-    def _too_little(self, outcome: Outcome, still: Outcome | None) -> str:
+    def _too_little(self, outcome: Outcome, still: Outcome) -> str:
         """Why the moves found are not worth making against moving nothing, empty when they are."""
-        if still is not None and len(still.target_of) < sum(p in outcome.target_of for p in self.pending):
+        if self._rank(outcome)[0] < self._rank(still)[0]:
             return ""
-        now = self._cost(still.found, still.sites) if still is not None else self._cost_now()
+        now = self._cost(still.found, still.sites)
         share = 1.0 - self._cost(outcome.found, outcome.sites) / now if now else 0.0
         if share > 0.0 and share >= self.policy.min_saving_share:
             return ""
@@ -214,15 +204,30 @@ class _Run:
         return self._cost_now() - gone + float(self.encoded.price[list(sites.values())].sum())
 
     def _carried_out(self, found: Found) -> Outcome:
-        """Choose offerings within the limits, order the moves, and give the pending pods their places."""
-        within = self._within_limits(found)
-        if found.removed and within.why:
-            return Outcome(found=found, sites=within.sites, moves=(), target_of={}, beyond_limits=within.why)
-        order = self._order(found, within)
-        if order.stuck:
-            return Outcome(found=found, sites=within.sites, moves=(), target_of={}, stuck=order.stuck)
-        most = self.policy.max_concurrent_actions
-        ending = Ending(self.encoded, order, sites=within.sites, max_concurrent=most)
+        """Choose offerings within the limits, order the moves, and give the pending pods their places.
+
+        Nodes in the way of that are held back, until what is left can be carried out. Moving nothing always can.
+        """
+        held_back: dict[int, Reason] = {}
+        while True:
+            within = self._within_limits(found)
+            if within.why and found.removed:
+                reasons = dict.fromkeys(self._half(found), explain.limit_reason(within.why))
+            else:
+                order = self._order(found, within)
+                if not order.stuck:
+                    return self._ended(found, within, order, held_back)
+                reasons = {n: explain.no_order_reason(self.encoded.pods[p]) for n, p in order.stuck.items()}
+            held_back |= reasons
+            found = replace(found, removed=found.removed - reasons.keys())
+
+    def _half(self, found: Found) -> list[int]:
+        """Half of the nodes that would go, on-demand ones first: they make the share of Spot smaller."""
+        ranked = sorted(found.removed, key=lambda n: (self.encoded.nodes[n].capacity_type is CapacityType.SPOT, n))
+        return ranked[: -(-len(ranked) // 2)]
+
+    def _ended(self, found: Found, within: Within, order: Order, held_back: Mapping[int, Reason]) -> Outcome:
+        ending = Ending(self.encoded, order, sites=within.sites, max_concurrent=self.policy.max_concurrent_actions)
         builder = self.search.builder(order.rules, order.state)
         ending.place(self.pending, builder, may_launch=not limited(self.policy))
         unused = ending.unused()
@@ -230,7 +235,7 @@ class _Run:
             ending.drop(unused)
         return Outcome(
             found=found, sites=ending.sites, moves=tuple(ending.moves), limit=within.why, state=order.state,
-            target_of={**order.target_of, **ending.target_of},
+            target_of={**order.target_of, **ending.target_of}, held_back=held_back,
         )  # fmt: skip
 
     def _within_limits(self, found: Found) -> Within:
@@ -273,7 +278,7 @@ class _Run:
             snapshot=self.snapshot, catalog=self.catalog, policy=self.policy, encoded=self.encoded, held=self.held,
             value=self.search.value_of_class(), outcome=outcome, quiet=quiet,
             staying=dict(self.freedom.staying)
-            | {self.encoded.nodes[node].name: reason for node, reason in self.blocked.items()},
+            | {self.encoded.nodes[n].name: why for n, why in (self.blocked | dict(outcome.held_back)).items()},
         )  # fmt: skip
         nodes = assembly.nodes()
         cost = sum(node.price_usd_per_h or 0.0 for node in nodes)

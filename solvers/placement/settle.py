@@ -6,7 +6,7 @@ are filled first.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 
 import numpy as np
 from numba import njit
@@ -40,14 +40,17 @@ class Ending:
         """Place what can be placed: where the search wanted it, else anywhere, else on a node launched for it."""
         wished = {p: places.pop() for p in pending if (places := self._places.get(self._class(p)))}
         self._settle(wished)
+        most = len(pending)
         for _ in range(MAX_TRIES):
+            before = len(self.target_of)
             rest = [p for p in pending if p not in self.target_of]
             found = self._elsewhere(rest, builder, may_launch=may_launch) if rest else {}
             if not found:
                 break
             self._lift(found)
             self._lift(self.target_of)
-            self._settle({**self.target_of, **found})
+            self._settle({**self.target_of, **dict(islice(found.items(), most))})
+            most = most if len(self.target_of) > before else 1
 
     def unused(self) -> list[int]:
         """Nodes that end up empty and are launched after everything else, so that nothing has leant on them."""
@@ -95,7 +98,6 @@ class Ending:
                 self.moves.append(Move(step=step, kind=ActionKind.LAUNCH, node=node))
 
 
-
 def settled(encoded: Encoded, rules: Rules, state: State, places: Mapping[int, int]) -> dict[int, int]:
     """Those of the places (pod index to node slot) that some order reaches; the state holds these pods afterwards."""
     ordered = sorted(places.items(), key=lambda place: (place[1], place[0]))
@@ -123,7 +125,8 @@ def lift(rules: Rules, state: State, classes: Ints, nodes: Ints) -> None:
 def _place(rules: Rules, lenient: Rules, state: State, classes: Ints, nodes: Ints, placed: Flags) -> None:
     """Place a pod of each class on the node beside it, round by round; ``placed`` is 1 for those that could be.
 
-    ``lenient`` are the same rules without a limit on skew.
+    ``lenient`` are the same rules without a limit on skew, for pods whose spread rules hold in the final state. The
+    others go first in each round: they may fit only as long as those are not there.
     """
     for n in range(classes.size):
         put(rules, state, classes[n], nodes[n], 1)
@@ -134,11 +137,14 @@ def _place(rules: Rules, lenient: Rules, state: State, classes: Ints, nodes: Int
     progress = True
     while progress:
         progress = False
-        for n in range(classes.size):
-            if not placed[n] and fits(lenient if even[n] else rules, state, classes[n], nodes[n]):
-                put(rules, state, classes[n], nodes[n], 1)
-                placed[n] = 1
-                progress = True
+        for late in range(2):
+            for n in range(classes.size):
+                if placed[n] or even[n] != late:
+                    continue
+                if fits(lenient if late else rules, state, classes[n], nodes[n]):
+                    put(rules, state, classes[n], nodes[n], 1)
+                    placed[n] = 1
+                    progress = True
 
 
 @njit(cache=True)

@@ -374,3 +374,13 @@ def test_a_launched_node_carries_what_its_type_brings() -> None:
     arm = make_pod(node_selector={keys.ARCH: "arm64"})
     assert scheduled(arm, onto=[planned_launch(kind=ARM)]).rules() == set()
     assert scheduled(arm, onto=[planned_launch(kind=XLARGE)]).rules() == {Rule.NODE_SELECTOR}
+
+
+def test_a_pod_that_only_fits_before_others_come_is_placed_before_them() -> None:
+    """Three pods that match but carry no constraint fill the zone beyond what the fourth pod would accept later."""
+    first, second = planned_launch("new-1"), planned_launch("new-2")
+    others = [make_pod(name, 0.1) for name in "abc"]
+    picky = make_pod("picky", 0.1, spread=[make_spread(WEB, max_skew=3, min_domains=2)])
+    at = ["new-1", "new-1", "new-1", "new-2"]
+
+    assert scheduled(*others, picky, onto=[first, second], at=at).rules() == set()

@@ -315,3 +315,22 @@ def test_a_launch_tells_what_cheaper_types_lack_and_what_others_would_cost_more(
 
 def test_default_policy_plans_too() -> None:
     assert planned(make_snapshot([], [make_pod()]), policy=Policy(), from_scratch=True).unschedulable == ()
+
+
+def test_where_most_nodes_can_be_emptied_those_that_cannot_are_left_alone() -> None:
+    """The pods of n1 may share a zone with nobody else's, so they stay; the other nodes become one."""
+    shy = [make_pod_term(make_selector(app="other"), keys.ZONE)]
+    pods = [make_pod("shy", 0.2, on="n1", labels={"app": "shy"}, anti_affinity=shy)]
+    pods += [make_pod(f"p{i}", 0.2, on=f"n{i}", labels={"app": "other"}) for i in range(2, 6)]
+    nodes = [make_node("n1", zone=ZONE_A), *(make_node(f"n{i}", zone=ZONE_B) for i in range(2, 6))]
+    plan = planned(make_snapshot(nodes, pods), catalog=ONLY_LARGE)
+
+    assert len(plan.nodes) == 2
+    assert home(plan, "web/shy").name == "n1"
+
+
+def test_a_pending_pod_that_fits_only_before_another_comes_is_not_lost() -> None:
+    picky = make_pod("picky", 0.1, spread=[make_spread(make_selector(app="web"), max_skew=3, min_domains=4)])
+    pods = [picky, *(make_pod(name, 0.1) for name in "abc")]
+
+    assert planned(make_snapshot([], pods), catalog=ONLY_LARGE, from_scratch=True).unschedulable == ()
