@@ -254,11 +254,9 @@ class Search:
         """Empty further nodes one at a time, the most wasteful first, where all their pods fit elsewhere."""
         state, rules, builder = found.state, self.encoded.rules, found.builder
         removed = set(found.removed)
-        log = np.empty((int(movable.sum(axis=1).max(initial=0)) + int(state.held.sum(axis=1).max(initial=0)) + 1, 2),
-                       np.int64)  # fmt: skip
         for node in sorted(builder.new_nodes(), key=lambda n: -self.encoded.objective[state.site[n]]):
             mine = state.held[node].astype(np.int64)
-            if self._empty(found, int(node), mine, removed, log):
+            if self._empty(found, int(node), mine):
                 close_node(rules, state, int(node))
         for node in ranked:
             mine = movable[node]
@@ -266,13 +264,14 @@ class Search:
             gained = state.held[node].sum() - mine.sum()
             if node in removed or gained != 0 or gain < node_min_saving * objective[node]:
                 continue
-            if self._empty(found, node, mine, removed, log):
+            if self._empty(found, node, mine):
                 removed.add(node)
         found.removed = frozenset(removed)
         return found
 
-    def _empty(self, found: Found, node: int, mine: Ints, removed: set[int], log: Ints) -> bool:
+    def _empty(self, found: Found, node: int, mine: Ints) -> bool:
         state = found.state
+        log = np.empty((int(mine.sum()), 2), np.int64)
         takes = state.takes[node]
         state.takes[node] = 0
         others = np.concatenate([np.flatnonzero(state.takes[: len(self.encoded.nodes)]), found.builder.new_nodes()])
