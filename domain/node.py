@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain import labels as keys
-from domain.market import CapacityType, InstanceType, Zone
+from domain.market import Arch, CapacityType, InstanceType, Zone
 from domain.resources import Resources
 
 
@@ -58,7 +58,8 @@ class Node:
 class NodeTemplate:
     """A customer's group of nodes: what every node launched from it carries.
 
-    Empty ``families`` means any, empty ``instance_types`` any.
+    Empty ``families`` means any, empty ``instance_types`` any, empty ``architectures`` any. The architectures are those
+    that its nodes have, since images are built for them; a policy that names architectures overrides them.
     """
 
     name: str
@@ -66,10 +67,11 @@ class NodeTemplate:
     taints: tuple[Taint, ...] = ()
     families: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
+    architectures: tuple[Arch, ...] = ()
 
 
-DEFAULT_TEMPLATE = NodeTemplate(name="default")
-"""Used when the snapshot has no nodes to learn templates from."""
+DEFAULT_TEMPLATE = NodeTemplate(name="default", architectures=(Arch.AMD64,))
+"""Used when there are no nodes to learn from: images are built for amd64 unless somebody says otherwise."""
 
 
 def labels_of_launched_node(

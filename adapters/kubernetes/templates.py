@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters.kubernetes.capacity import LIFECYCLE_LABELS, SPOT_FLAGS
 from domain import labels as keys
+from domain.market import Arch
 from domain.node import DEFAULT_TEMPLATE, NodeTemplate, Taint
 
 _STATE_TAINTS = frozenset(
@@ -90,7 +91,18 @@ def _template(name: str, nodes: Sequence[tuple[Mapping[str, str], tuple[Taint, .
     for other_labels, other_taints in nodes[1:]:
         labels = {key: value for key, value in labels.items() if other_labels.get(key) == value}
         taints &= set(other_taints)
-    return NodeTemplate(name=name, labels=dict(sorted(labels.items())), taints=tuple(sorted(taints)))
+    return NodeTemplate(
+        name=name,
+        labels=dict(sorted(labels.items())),
+        taints=tuple(sorted(taints)),
+        architectures=_architectures([node_labels for node_labels, _ in nodes]),
+    )
+
+
+def _architectures(labels: Sequence[Mapping[str, str]]) -> tuple[Arch, ...]:
+    """Architectures that nodes of a group have; those of the default template when no label tells."""
+    told = {each.get(keys.ARCH) for each in labels}
+    return tuple(arch for arch in Arch if str(arch) in told) or DEFAULT_TEMPLATE.architectures
 
 
 def _custom(labels: Mapping[str, str]) -> dict[str, str]:

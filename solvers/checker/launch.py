@@ -42,7 +42,7 @@ class LaunchRules:
         if kind is not None:
             yield from self._forbidden(node, kind)
         if kind is not None and template is not None:
-            yield from _template(kind, template)
+            yield from _template(kind, template, policy=self._policy)
             yield from self._labels(node, kind=kind, template=template)
         if kind is not None and offering is not None:
             yield from _facts(node, kind=kind, offering=offering)
@@ -77,7 +77,9 @@ class LaunchRules:
             yield Rule.LAUNCH_FACTS, "taints differ from those of the template"
 
 
-def _template(kind: InstanceType, template: NodeTemplate) -> Iterator[Finding]:
+def _template(kind: InstanceType, template: NodeTemplate, *, policy: Policy) -> Iterator[Finding]:
+    if template.architectures and not policy.architectures and kind.arch not in template.architectures:
+        yield Rule.LAUNCH_TEMPLATE, f"template {template.name} has no nodes of architecture {kind.arch}"
     if template.families and kind.family not in template.families:
         yield Rule.LAUNCH_TEMPLATE, f"template {template.name} does not allow family {kind.family}"
     if template.instance_types and kind.name not in template.instance_types:

@@ -23,8 +23,11 @@ ENRICH_ROUNDS = 12
 FIX_ABOVE = 0.75
 """Fractions above are rounded up when there is no whole node to fix."""
 
-FIX_SHARE, HURRIED_SHARE = 0.1, 0.34
-"""Most of the nodes left that are rounded up in one step, and in one when the time is over."""
+FIX_SHARE = 0.1
+"""Most of the nodes left that are rounded up in one step."""
+
+HURRIED_ABOVE = 0.3
+"""Fractions above are rounded up at once when the time is over."""
 
 NOISE = 0.1
 """Largest number added to fractions before they are ranked, so that dives differ."""
@@ -149,15 +152,14 @@ class Rounding:
     def _down(self, basket: Basket, *, rng: np.random.Generator | None, keep_going: KeepGoing, few: float) -> Fleet:
         relaxed = basket.relax(rounds=0, keep_going=keep_going)
         while relaxed.amount.any():
-            chosen = _whole(relaxed)
-            going = bool(chosen) or keep_going()
+            going = keep_going()
+            chosen = _whole(relaxed, up_from=1.0 - 1e-6 if going else HURRIED_ABOVE)
             if not chosen and going and relaxed.amount.sum() <= few:
                 rest = basket.cheapest(relaxed, deterministic_s=DIVE_DETERMINISTIC_S)
                 if rest is not None:
                     basket.buy(rest)
                     break
-            chosen = chosen or _rounded_up(relaxed, share=FIX_SHARE if going else HURRIED_SHARE, rng=rng)
-            if not basket.buy(chosen):
+            if not basket.buy(chosen or _rounded_up(relaxed, share=FIX_SHARE, rng=rng)):
                 break
             relaxed = basket.relax(rounds=ENRICH_ROUNDS if going else 0, keep_going=keep_going)
         return basket.fleet()
@@ -219,8 +221,9 @@ def _repeated(demand: Ints) -> bool:
     return bool(demand.sum() >= REPEATED * np.count_nonzero(demand))
 
 
-def _whole(relaxed: Relaxation) -> Purchase:
-    whole = np.floor(relaxed.amount + 1e-6).astype(np.int64)
+def _whole(relaxed: Relaxation, *, up_from: float) -> Purchase:
+    """The whole part of each amount, and one more where the fraction is at least ``up_from``."""
+    whole = np.floor(relaxed.amount + 1.0 - up_from).astype(np.int64)
     return [(int(column), int(whole[column])) for column in np.flatnonzero(whole)]
 
 

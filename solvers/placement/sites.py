@@ -47,7 +47,7 @@ def launchables(snapshot: Snapshot, *, catalog: Catalog, policy: Policy) -> tupl
         )
         for template in snapshot.templates or (DEFAULT_TEMPLATE,)
         for offering in offerings
-        if fits_template(offering, template, catalog)
+        if fits_template(offering, template, catalog=catalog, policy=policy)
     )
 
 
@@ -66,9 +66,11 @@ def allowed(offering: Offering, *, catalog: Catalog, policy: Policy) -> bool:
     )
 
 
-def fits_template(offering: Offering, template: NodeTemplate, catalog: Catalog) -> bool:
+def fits_template(offering: Offering, template: NodeTemplate, *, catalog: Catalog, policy: Policy) -> bool:
     """Whether a template may launch the type of an offering."""
     kind = catalog.types[offering.pool.instance_type]
+    if not policy.architectures and template.architectures and kind.arch not in template.architectures:
+        return False
     return (not template.families or kind.family in template.families) and (
         not template.instance_types or kind.name in template.instance_types
     )

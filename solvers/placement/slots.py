@@ -64,17 +64,18 @@ def retyped(packing: Packing, fleet: Fleet) -> Fleet:
     if not fleet.kind:
         return fleet
     unlimited = packing.supply == UNLIMITED
-    rows, which = np.unique(np.array(fleet.pods), axis=0, return_inverse=True)
-    best: list[int | None] = []
-    for pods in rows:
-        room = unlimited & (packing.capacity >= pods @ packing.size).all(axis=1)
-        room &= (packing.allowed[:, pods > 0] > 0).all(axis=1)
-        best.append(int(np.where(room, packing.price, np.inf).argmin()) if room.any() else None)
+    best: dict[bytes, int] = {}
     kinds = list(fleet.kind)
-    for n, row in enumerate(which.reshape(-1)):
-        other = best[row]
-        if other is not None and unlimited[kinds[n]] and packing.price[other] < packing.price[kinds[n]]:
-            kinds[n] = other
+    for n, pods in enumerate(fleet.pods):
+        if not unlimited[kinds[n]]:
+            continue
+        key = pods.tobytes()
+        if key not in best:
+            room = unlimited & (packing.capacity >= pods @ packing.size).all(axis=1)
+            room &= (packing.allowed[:, pods > 0] > 0).all(axis=1)
+            best[key] = int(np.where(room, packing.price, np.inf).argmin())
+        if packing.price[best[key]] < packing.price[kinds[n]]:
+            kinds[n] = best[key]
     return Fleet(kind=kinds, pods=fleet.pods)
 
 

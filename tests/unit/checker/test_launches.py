@@ -80,7 +80,7 @@ def test_a_zone_outside_the_snapshot_is_refused() -> None:
     [
         (make_policy(Capacity.SPOT), planned_launch(spot=True), planned_launch(spot=False)),
         (make_policy(Capacity.ON_DEMAND), planned_launch(spot=False), planned_launch(spot=True)),
-        (make_policy(families=["m5"]), planned_launch(), planned_launch(kind=ARM)),
+        (make_policy(families=["m5"]), planned_launch(), planned_launch(kind=BURSTABLE)),
         (make_policy(architectures=[Arch.ARM64]), planned_launch(kind=ARM), planned_launch()),
         (make_policy(allow_burstable=False), planned_launch(), planned_launch(kind=BURSTABLE)),
         (make_policy(allow_bare_metal=False), planned_launch(), planned_launch(kind=METAL)),
@@ -90,6 +90,12 @@ def test_a_zone_outside_the_snapshot_is_refused() -> None:
 def test_the_policy_decides_what_may_be_launched(policy, good, bad) -> None:
     assert under(policy, good) == set()
     assert under(policy, bad) == {Rule.LAUNCH_POLICY}
+
+
+def test_an_architecture_that_the_template_has_no_nodes_of_needs_a_policy_that_names_it() -> None:
+    arm = scheduled(make_pod(), onto=[planned_launch(kind=ARM)])
+    assert arm.rules() == {Rule.LAUNCH_TEMPLATE}
+    assert replace(arm, policy=make_policy(architectures=list(Arch))).rules() == set()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from domain.selectors import LabelSelector, Operator
 from domain.workload import HostPort, NodePolicy, Pod, Toleration
 from solvers.checker import Rule
 from tests.builders import (
-    ARM,
     GPU,
+    LARGE,
     XLARGE,
     ZONE_A,
     ZONE_B,
@@ -371,9 +371,9 @@ def test_pods_of_other_namespaces_do_not_count_for_spread() -> None:
 
 
 def test_a_launched_node_carries_what_its_type_brings() -> None:
-    arm = make_pod(node_selector={keys.ARCH: "arm64"})
-    assert scheduled(arm, onto=[planned_launch(kind=ARM)]).rules() == set()
-    assert scheduled(arm, onto=[planned_launch(kind=XLARGE)]).rules() == {Rule.NODE_SELECTOR}
+    large = make_pod(node_selector={keys.INSTANCE_TYPE: LARGE.name})
+    assert scheduled(large, onto=[planned_launch(kind=LARGE)]).rules() == set()
+    assert scheduled(large, onto=[planned_launch(kind=XLARGE)]).rules() == {Rule.NODE_SELECTOR}
 
 
 def test_a_pod_that_only_fits_before_others_come_is_placed_before_them() -> None:

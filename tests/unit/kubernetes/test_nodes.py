@@ -2,7 +2,7 @@ import pytest
 
 from domain import labels as keys
 from domain.errors import InputError
-from domain.market import CapacityType, Zone
+from domain.market import Arch, CapacityType, Zone
 from domain.node import DEFAULT_TEMPLATE, Effect, Node, NodeTemplate, Taint
 from domain.resources import Resources
 from domain.snapshot import Snapshot
@@ -189,7 +189,18 @@ def test_a_template_carries_nothing_that_belongs_to_one_node() -> None:
         "k8s.io/cloud-provider-aws": "5553ae84",
     }
     (template,) = templates(make_node(labels=own))
-    assert template == NodeTemplate(name="default")
+    assert template == NodeTemplate(name="default", architectures=(Arch.AMD64,))
+
+
+def test_a_template_launches_the_architectures_that_its_nodes_have() -> None:
+    def learnt(*architectures: str | None) -> tuple[Arch, ...]:
+        nodes = [make_node(f"n{n}", labels={keys.ARCH: arch} if arch else {}) for n, arch in enumerate(architectures)]
+        (template,) = templates(*nodes)
+        return template.architectures
+
+    assert learnt("arm64") == (Arch.ARM64,)
+    assert learnt("amd64", "arm64", "amd64") == (Arch.AMD64, Arch.ARM64)
+    assert learnt(None) == (Arch.AMD64,)
 
 
 def test_taints_of_purpose_are_kept_and_taints_of_state_are_not() -> None:

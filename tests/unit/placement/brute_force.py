@@ -32,9 +32,7 @@ def cheapest_fleet_usd_per_h(snapshot: Snapshot, *, catalog: Catalog, every_zone
     return min((cost for cost in costs if cost is not None), default=None)
 
 
-def _cost(
-    split: Sequence[Group], *, zones: Sequence[str], catalog: Catalog, domains: Sequence[str]
-) -> float | None:
+def _cost(split: Sequence[Group], *, zones: Sequence[str], catalog: Catalog, domains: Sequence[str]) -> float | None:
     if any(_at_odds(group) for group in split):
         return None
     prices = [{zone: _cheapest(group, zone=zone, catalog=catalog) for zone in zones} for group in split]
