@@ -25,7 +25,7 @@ test-unit: setup ## run the unit tests alone
 	$(BIN)/pytest tests/unit
 
 check: setup ## lint, formatting, types, import contracts, house rules
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo

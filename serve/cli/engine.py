@@ -130,9 +130,8 @@ def _plan(
     on_progress: Callable[[Progress], None],
 ) -> Planned:
     # OR-Tools and numba take a second to import: bad input should be told before that.
-    from solvers.planning import checked_plan
-
     from solvers.placement import Settings
+    from solvers.planning import checked_plan
 
     settings = Settings(
         seed=options.seed,
