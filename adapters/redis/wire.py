@@ -1,0 +1,58 @@
+"""How shared values are written down: JSON for what people read, UNIX milliseconds for times."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from adapters.redis import keys
+from adapters.redis.ports.stores import RiskChange, RiskFlag
+from domain.market import Pool
+
+
+def to_ms(at: datetime) -> int:
+    """A time as UNIX milliseconds."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone")
+    return round(at.timestamp() * 1_000)
+
+
+def from_ms(ms: float) -> datetime:
+    """UNIX milliseconds as a time in UTC."""
+    return datetime.fromtimestamp(ms / 1_000, UTC)
+
+
+def digest(secret: str) -> str:
+    """What is stored in place of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def dump_flag(pool: Pool, evidence: Mapping[str, Any], until_ms: int) -> bytes:
+    """A flag, as stored and as told."""
+    document = {"pool": keys.risk_member(pool), "evidence": dict(evidence), "until_ms": until_ms}
+    return orjson.dumps(document)
+
+
+def dump_cleared(pool: Pool) -> bytes:
+    """What is told when a flag is taken away."""
+    return orjson.dumps({"pool": keys.risk_member(pool), "until_ms": None})
+
+
+def parse_change(body: bytes) -> RiskChange:
+    """Read a message of the channel of risk changes."""
+    document = orjson.loads(body)
+    pool = keys.pool_of(document["pool"])
+    if document["until_ms"] is None:
+        return RiskChange(pool=pool, flag=None)
+    until = from_ms(document["until_ms"])
+    return RiskChange(pool=pool, flag=RiskFlag(pool=pool, evidence=document["evidence"], until=until))
+
+
+def parse_flag(body: bytes) -> RiskFlag:
+    """Read a stored flag."""
+    change = parse_change(body)
+    if change.flag is None:
+        raise ValueError("a stored flag has an end")
+    return change.flag
