@@ -1,0 +1,94 @@
+"""Payloads of actions, one model for each type. Both sides read them by `read_payload`."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from domain.commands import AgentActionKind
+from domain.errors import InputError
+from domain.wire.base import Count, Name, OptionalName, UtcTime, WireModel, input_error
+from domain.wire.messages import MAX_CONTAINERS
+
+LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+LabelValue = Annotated[str, Field(max_length=63)]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", max_length=32)]
+
+
+class NodePayload(WireModel):
+    """Of ``cordon_node`` and ``uncordon_node``."""
+
+    node: Name
+
+
+class DrainPayload(WireModel):
+    """Of ``drain_node``: evict everything but daemon and mirror pods, by grace period so that all end in time.
+
+    ``deadline_at`` is when the node goes: a pod that cannot be evicted by then within its budget is left to its end.
+    Empty for a drain that may take as long as budgets ask.
+    """
+
+    node: Name
+    deadline_at: UtcTime | None = None
+
+
+class EvictPayload(WireModel):
+    """Of ``evict_pod``. ``node`` is where the pod is expected: it is left alone when it has moved on."""
+
+    namespace: Name
+    pod: Name
+    node: OptionalName = ""
+
+
+class LabelPayload(WireModel):
+    """Of ``label_node``: labels to set, and with ``null`` to remove."""
+
+    node: Name
+    labels: Annotated[dict[LabelKey, LabelValue | None], Field(min_length=1, max_length=64)]
+
+
+class ContainerResources(WireModel):
+    """New requests and limits of one container, by resource name; what is not named stays."""
+
+    name: Name
+    requests: dict[Name, Quantity] = Field(default_factory=dict)
+    limits: dict[Name, Quantity] = Field(default_factory=dict)
+
+
+class UpdateDeploymentPayload(WireModel):
+    """Of ``update_deployment``. ``generation`` is the one that was looked at: a newer one is left alone; 0 is any."""
+
+    namespace: Name
+    name: Name
+    containers: Annotated[list[ContainerResources], Field(min_length=1, max_length=MAX_CONTAINERS)]
+    generation: Count = 0
+
+
+Payload = NodePayload | DrainPayload | EvictPayload | LabelPayload | UpdateDeploymentPayload
+
+_MODELS: Mapping[AgentActionKind, type[Payload]] = {
+    AgentActionKind.CORDON: NodePayload,
+    AgentActionKind.UNCORDON: NodePayload,
+    AgentActionKind.DRAIN: DrainPayload,
+    AgentActionKind.EVICT: EvictPayload,
+    AgentActionKind.LABEL: LabelPayload,
+    AgentActionKind.UPDATE_DEPLOYMENT: UpdateDeploymentPayload,
+}
+
+
+def read_payload(kind: str, payload: Mapping[str, object]) -> Payload:
+    """The payload of an action.
+
+    Raises
+    ------
+    InputError
+        When the type is not known or the payload does not fit it.
+    """
+    try:
+        model = _MODELS[AgentActionKind(kind)]
+    except ValueError as err:
+        raise InputError("action", "type", f"must be one of {', '.join(AgentActionKind)}") from err
+    try:
+        return model.model_validate(payload)
+    except ValidationError as err:
+        raise input_error(err, what=f"payload of {kind}") from err
