@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from domain.documents.plan_json import plan_from_json
 from domain.errors import InputError
 from domain.plan import Action, ActionKind, Plan, PlannedNode, Reason
 from serve import words
-from serve.schemas.plan_json import plan_from_json
 
 _EXAMPLES = "name a node (ip-10-0-1-2), a pod (web/api-7f9c) or an action by its number (17)"
 _PODS_SHOWN = 20

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from domain.documents.plan_json import cluster_of, plan_to_json
 from domain.errors import InputError
 from domain.market import Arch, Catalog
 from domain.plan import Plan
@@ -20,7 +21,6 @@ from serve.cli.interrupt import HurriedClock
 from serve.cli.options import NAMES
 from serve.cli.sense import refuse_policy_without_types
 from serve.report import report_html
-from serve.schemas.plan_json import cluster_of, plan_to_json
 from serve.schemas.policy import load_policy
 from serve.terminal.progress import SilentProgress, progress_for
 from serve.terminal.result import print_result

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.documents.plan_json import plan_to_json
 from domain.errors import InputError
 from domain.plan import Unschedulable
 from serve.cli.explain import answer
 from serve.cli.main import run
-from serve.schemas.plan_json import plan_to_json
 from tests.unit.serve.builders import make_plan, make_snapshot
 
 PLAN = make_plan(make_snapshot())

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from domain.documents.plan_json import plan_from_json
 from domain.errors import InputError, InvariantError, TransientError
 from domain.market import Arch
 from domain.policy import Capacity
 from serve.cli.engine import SolverOptions
 from serve.cli.errors import exit_code_of
 from serve.cli.main import run, spotopt
-from serve.schemas.plan_json import plan_from_json
 from tests.unit.serve.builders import ZONES
 from tests.unit.serve.fakes import Stage
 

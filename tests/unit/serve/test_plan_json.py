@@ -5,13 +5,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from domain.documents.export import schema_text
+from domain.documents.plan import plan_schema
+from domain.documents.plan_json import cluster_of, plan_from_json, plan_to_json
 from domain.errors import InputError
 from domain.node import Effect, Taint
 from domain.plan import Plan, Progress
 from domain.resources import Resources
-from serve.schemas.export import schema_text
-from serve.schemas.plan import plan_schema
-from serve.schemas.plan_json import cluster_of, plan_from_json, plan_to_json
 from tests.unit.serve.builders import CATALOG, make_plan, make_snapshot
 
 COMMITTED_SCHEMA = Path(__file__).parents[3] / "docs" / "plan.schema.json"
@@ -54,7 +54,7 @@ def test_the_schema_refuses_a_plan_without_its_bound() -> None:
 
 
 def test_the_committed_schema_is_the_one_of_the_models() -> None:
-    hint = "run: python -m serve.schemas.export docs/plan.schema.json"
+    hint = "run: python -m domain.documents.export docs/plan.schema.json"
     assert COMMITTED_SCHEMA.read_text() == schema_text(), hint
 
 

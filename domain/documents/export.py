@@ -1,10 +1,10 @@
-"""Writes the JSON Schema of plans: ``python -m serve.schemas.export docs/plan.schema.json``."""
+"""Writes the JSON Schema of plans: ``python -m domain.documents.export docs/plan.schema.json``."""
 
 import json
 import sys
 from pathlib import Path
 
-from serve.schemas.plan import plan_schema
+from domain.documents.plan import plan_schema
 
 
 def schema_text() -> str:

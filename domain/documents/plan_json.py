@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from pydantic import ValidationError
 
+from domain.documents import plan as schema
 from domain.errors import InputError
 from domain.market import Catalog, Zone
 from domain.node import Taint
@@ -22,7 +23,6 @@ from domain.plan import (
 from domain.resources import Resources
 from domain.snapshot import Snapshot
 from domain.units import monthly
-from serve.schemas import plan as schema
 
 _FIELDS_AS_THEY_ARE = (
     "generation",

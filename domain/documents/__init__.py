@@ -1,0 +1,1 @@
+"""Documents that outlive the process that wrote them: a plan as one JSON object, with its schema."""
