@@ -1,0 +1,82 @@
+"""From an order to a checked plan, in one call that a task of Ray, or any process, can run."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from actors.planning.order import PlanAnswer, PlanOrder
+from adapters.catalog import load_catalog
+from adapters.kubernetes.snapshot import snapshot_from_objects
+from domain.delta import ObjectSet
+from domain.documents.plan_json import cluster_of, plan_to_json
+from domain.errors import InvariantError, RejectedError
+from domain.market import CapacityType, Catalog, Pool
+from domain.plan import Plan
+from domain.snapshot import Snapshot
+from solvers.placement import Settings
+from solvers.planning import checked_plan
+
+
+def make_plan(order: PlanOrder) -> PlanAnswer:
+    """Carry out an order. Input that cannot be planned, and a plan that the checker refuses, are answers too."""
+    started = time.monotonic()
+    try:
+        plan, document = _planned(order)
+    except RejectedError as err:
+        return PlanAnswer(
+            request=order.request, cluster=order.cluster, failure=str(err), seconds=time.monotonic() - started
+        )
+    except InvariantError as err:
+        return PlanAnswer(
+            request=order.request,
+            cluster=order.cluster,
+            failure=str(err),
+            is_bug=True,
+            seconds=time.monotonic() - started,
+        )
+    return PlanAnswer(
+        request=order.request,
+        cluster=order.cluster,
+        plan=plan,
+        document=document,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _planned(order: PlanOrder) -> tuple[Plan, bytes]:
+    objects = list(ObjectSet.from_bytes(order.objects).objects())
+    whole = snapshot_from_objects(objects, region=None, zones=(), observed_at=order.observed_at, from_scratch=False)
+    snapshot = without_nodes(whole, order.excluded_nodes)
+    catalog = without_pools(load_catalog(snapshot.region, zones=snapshot.zones), order.excluded_pools)
+    settings = Settings(time_limit_s=order.time_limit_s, seed=order.seed)
+    used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
+    notes = tuple(dict.fromkeys((*whole.notes, *catalog.notes, *made.notes)))
+    plan = replace(made, generation=order.generation, parent=order.parent, notes=notes)
+    return plan, plan_to_json(plan, cluster=cluster_of(used, catalog)).encode()
+
+
+def without_nodes(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
+    """The snapshot once these nodes are gone: their pods wait for a place, their daemons end with them."""
+    gone = frozenset(names)
+    if not gone:
+        return snapshot
+    pods = tuple(
+        replace(pod, node_name="") if pod.node_name in gone else pod
+        for pod in snapshot.pods
+        if not (pod.node_name in gone and (pod.is_daemon or pod.is_mirror))
+    )
+    return replace(snapshot, nodes=tuple(node for node in snapshot.nodes if node.name not in gone), pods=pods)
+
+
+def without_pools(catalog: Catalog, pools: Sequence[Pool]) -> Catalog:
+    """The catalogue without Spot offers of these pools; on-demand capacity of a type is not what AWS takes back."""
+    flagged = frozenset(pools)
+    if not flagged:
+        return catalog
+    offerings = tuple(
+        offering
+        for offering in catalog.offerings
+        if offering.capacity_type is not CapacityType.SPOT or offering.pool not in flagged
+    )
+    note = f"{len(flagged)} Spot pools were left out because AWS has taken nodes there lately"
+    return replace(catalog, offerings=offerings, notes=(*catalog.notes, note))

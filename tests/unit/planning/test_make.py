@@ -1,0 +1,106 @@
+"""From an order to a plan: the whole way on the example cluster, and what happens when there is none."""
+
+import gzip
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from actors.planning.make import make_plan, without_nodes, without_pools
+from actors.planning.order import PlanOrder
+from adapters.catalog import load_catalog
+from adapters.kubernetes.snapshot import snapshot_from_objects
+from domain.commands import Priority
+from domain.delta import ObjectSet
+from domain.documents.plan_json import plan_from_json
+from domain.market import CapacityType, Pool
+from domain.plan import ActionKind
+from domain.policy import Policy
+from tests.builders import make_node, make_pod, make_snapshot
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "web-shop.json.gz"
+
+
+@pytest.fixture(scope="module")
+def example() -> list[dict]:
+    return orjson.loads(gzip.decompress(EXAMPLE.read_bytes()))["items"]
+
+
+def order(objects: list[dict], **changed) -> PlanOrder:
+    made = PlanOrder(
+        request="r1",
+        cluster="c1",
+        priority=Priority.INTERRUPTION,
+        objects=ObjectSet.of(objects).to_bytes(),
+        observed_at=NOW,
+        policy=Policy(),
+        generation=4,
+        parent=3,
+        time_limit_s=1.0,
+        ordered_at=NOW,
+    )
+    return replace(made, **changed)
+
+
+def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_flagged_pools(example) -> None:
+    whole = snapshot_from_objects(example, region=None, zones=(), observed_at=NOW, from_scratch=False)
+    lost = next(node.name for node in whole.nodes if sum(p.node_name == node.name for p in whole.pods) > 5)
+    first = make_plan(order(example, excluded_nodes=(lost,)))
+    assert first.plan is not None, first.failure
+    launched = [n for n in first.plan.nodes if not n.existing and n.capacity_type is CapacityType.SPOT]
+    flagged = tuple(
+        Pool(region=whole.region, zone_id=zone.id, instance_type=node.instance_type)
+        for node in launched
+        for zone in whole.zones
+    )
+
+    answer = make_plan(order(example, excluded_nodes=(lost,), excluded_pools=flagged))
+    assert answer.plan is not None, answer.failure
+    plan = answer.plan
+    assert (plan.generation, plan.parent) == (4, 3)
+    assert plan_from_json(answer.document) == plan
+    assert lost not in {node.name for node in plan.nodes}
+    moved = {pod.key for pod in whole.pods if pod.node_name == lost and not (pod.is_daemon or pod.is_mirror)}
+    assert moved <= {pod for node in plan.nodes for pod in node.pods} | {pod.pod for pod in plan.unschedulable}
+    used = {
+        Pool(region=whole.region, zone_id=node.zone.id, instance_type=node.instance_type)
+        for node in plan.nodes
+        if not node.existing and node.capacity_type is CapacityType.SPOT
+    }
+    assert not used & set(flagged)
+    assert all(action.node != lost for action in plan.actions if action.kind is not ActionKind.LAUNCH)
+
+
+def test_a_cluster_that_cannot_be_planned_is_an_answer_that_says_why(example) -> None:
+    pods_alone = [each for each in example if each["kind"] == "Pod"][:3]
+    answer = make_plan(order(pods_alone))
+    assert answer.plan is None
+    assert not answer.is_bug
+    assert "region" in answer.failure
+
+
+def test_damaged_objects_are_an_answer_too(example) -> None:
+    answer = make_plan(replace(order(example), objects=b"not packed"))
+    assert answer.plan is None
+    assert "damaged" in answer.failure
+
+
+def test_pods_of_lost_nodes_wait_and_their_daemons_are_gone() -> None:
+    daemon = replace(make_pod("agent", on="lost"), is_daemon=True)
+    snapshot = make_snapshot([make_node("lost"), make_node("stays")], [make_pod("web", on="lost"), daemon])
+    left = without_nodes(snapshot, ["lost"])
+    assert [node.name for node in left.nodes] == ["stays"]
+    assert [(pod.name, pod.node_name) for pod in left.pods] == [("web", "")]
+
+
+def test_flagged_pools_lose_their_spot_offers_and_keep_on_demand() -> None:
+    catalog = load_catalog("us-east-1")
+    pool = catalog.offerings[0].pool
+    left = without_pools(catalog, [pool])
+    here = [offering.capacity_type for offering in left.offerings if offering.pool == pool]
+    assert here == [CapacityType.ON_DEMAND]
+    assert len(left.offerings) == len(catalog.offerings) - 1
+    assert left.notes[-1].startswith("1 Spot pools")
