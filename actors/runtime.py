@@ -58,7 +58,8 @@ def start(spec: ActorSpec) -> ActorHandle[Any]:
         "max_task_retries": -1,
         "max_concurrency": spec.max_concurrency,
     }
-    return ray.remote(spec.made_by).options(**options).remote(*spec.args)
+    actor: ActorHandle[Any] = ray.remote(spec.made_by).options(**options).remote(*spec.args)
+    return actor
 
 
 def start_all(specs: Sequence[ActorSpec]) -> dict[str, ActorHandle[Any]]:
