@@ -220,7 +220,7 @@ class InboxEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSnapshot:
-    """The last full set of a cluster's objects, compressed, with its hash (`domain.delta`). The writer knows the format."""
+    """The last full set of a cluster's objects, compressed, and its hash (`domain.delta`)."""
 
     cluster_id: UUID
     organization_id: UUID

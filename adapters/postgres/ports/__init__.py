@@ -1,0 +1,37 @@
+"""What the platform asks of its database, as interfaces. Imports no driver.
+
+All times are handed in and are UTC. Every method may raise `domain.errors.TransientError` when the database cannot be
+reached or is too slow; those that change one thing once are safe to call again.
+"""
+
+from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
+from adapters.postgres.ports.database import Database, Transaction
+from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
+from adapters.postgres.ports.tenancy import Organizations, Rotation, RotationOutcome, Tokens, Users
+from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans, StalePlanError
+
+__all__ = [
+    "Accounts",
+    "Actions",
+    "ApiKeys",
+    "AuditLog",
+    "ClockRuns",
+    "Clusters",
+    "Config",
+    "Database",
+    "Inbox",
+    "Insights",
+    "Jobs",
+    "Organizations",
+    "Plans",
+    "Policies",
+    "Pools",
+    "Rotation",
+    "RotationOutcome",
+    "Snapshots",
+    "StalePlanError",
+    "Templates",
+    "Tokens",
+    "Transaction",
+    "Users",
+]
