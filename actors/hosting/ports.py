@@ -1,0 +1,77 @@
+"""What others may ask of the hosts of clusters, as an interface: the gateway, the consumers of events, the clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from actors.cluster.inputs import Input
+from domain.delta import Delta
+from domain.wire.messages import NodeUsage, PodUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an agent has collected.
+
+    ``full`` is a whole set as `domain.delta.ObjectSet.to_bytes` packs it, ``delta`` a change of the one before; at most
+    one of them is there.
+    """
+
+    cluster_id: UUID
+    organization_id: UUID
+    at: datetime
+    full: bytes | None = None
+    delta: Delta | None = None
+    nodes: tuple[NodeUsage, ...] = ()
+    pods: tuple[PodUsage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportAnswer:
+    """``need_full``: the delta does not fit what is held, or nothing is held: send all objects."""
+
+    need_full: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """A cluster as its host sees it now. Counts are those of the last snapshot; times are UTC, absent when never."""
+
+    awake: bool
+    snapshot_at: datetime | None
+    snapshot_hash: str
+    nodes: int
+    pods: int
+    going: tuple[str, ...]
+    mode: str
+    safe_mode: bool
+    accepted_generation: int | None
+    planning: bool
+    executing_generation: int | None
+    proposed_generation: int | None
+    story: tuple[Mapping[str, str], ...] = ()
+
+
+class Clusters(Protocol):
+    """The hosts, as one. A cluster that sleeps is woken by any of these.
+
+    All raise `domain.errors.TransientError` when the host of the cluster cannot be reached in time, and `RejectedError`
+    when there is no such cluster.
+    """
+
+    async def report(self, report: Report) -> ReportAnswer:
+        """Take over what an agent has collected."""
+
+    async def tell(self, cluster_id: UUID, event: Input) -> None:
+        """Have the state machine of a cluster handle something; returns when all it led to is stored."""
+
+    async def view(self, cluster_id: UUID) -> ClusterView:
+        """How the cluster stands."""
+
+    async def refresh(self, cluster_id: UUID) -> None:
+        """The cluster's policy or record has changed in the database: read it anew."""
+
+    async def forget(self, cluster_id: UUID) -> None:
+        """The cluster was deleted or disconnected: drop it from memory."""
