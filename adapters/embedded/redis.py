@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from adapters.clock import Clock, SystemClock
@@ -102,7 +104,7 @@ class RedisRecipe:
         """Whether it has loaded its data and answers."""
         if not self._socket.exists():
             return False
-        client = redis.asyncio.Redis(unix_socket_path=str(self._socket), socket_timeout=ANSWER_S)
+        client = redis.asyncio.Redis(unix_socket_path=str(self._socket), retry=Retry(NoBackoff(), 0))
         try:
             async with asyncio.timeout(ANSWER_S):
                 return bool(await client.ping())

@@ -1,8 +1,13 @@
 """All of the bus in one value, so that whoever needs several parts is handed one thing."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.clock import Clock
+from adapters.redis.bus import RedisBus
+from adapters.redis.connection import connect, connect_listener
+from adapters.redis.events import RedisEventStream
 from adapters.redis.memory import (
     MemoryBus,
     MemoryEventStream,
@@ -27,6 +32,16 @@ from adapters.redis.ports import (
     RiskKeys,
     Tickets,
     TokenBlacklist,
+)
+from adapters.redis.rates import rate_limits
+from adapters.redis.stores import (
+    RedisHeartbeats,
+    RedisLeader,
+    RedisNonces,
+    RedisPrices,
+    RedisRiskKeys,
+    RedisTickets,
+    RedisTokenBlacklist,
 )
 
 
@@ -61,3 +76,33 @@ def memory_hub(clock: Clock, rules: EventRules | None = None) -> Hub:
         leader=MemoryLeader(clock),
         nonces=MemoryNonces(clock),
     )
+
+
+@asynccontextmanager
+async def redis_hub(url: str, clock: Clock, rules: EventRules | None = None) -> AsyncIterator[Hub]:
+    """A hub over Redis; closes its connections at the end.
+
+    Parameters
+    ----------
+    url
+        ``redis://``, ``rediss://`` or ``unix://``. Connections are made on first use.
+    """
+    client, listener = connect(url), connect_listener(url)
+    bus = RedisBus(client, listener, clock)
+    try:
+        yield Hub(
+            bus=bus,
+            events=RedisEventStream(client, clock, rules),
+            risk=RedisRiskKeys(client, clock),
+            revoked=RedisTokenBlacklist(client, clock),
+            tickets=RedisTickets(client),
+            heartbeats=RedisHeartbeats(client),
+            prices=RedisPrices(client),
+            rates=rate_limits(client),
+            leader=RedisLeader(client),
+            nonces=RedisNonces(client),
+        )
+    finally:
+        await bus.aclose()
+        await listener.aclose()
+        await client.aclose()

@@ -79,6 +79,11 @@ def events(part: str) -> str:
     return f"{EVENTS}:{part}"
 
 
+def event_seen(cluster_id: str, event_id: str) -> str:
+    """The key that is there while an event's id is remembered; ids of different clusters never meet."""
+    return f"{EVENTS}:seen:{cluster_id}:{event_id}"
+
+
 def revoked_token(jti: str) -> str:
     """The key that is there while a token that was logged out has not expired."""
     return f"auth:revoked:{jti}"

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from adapters.redis import keys
+from adapters.redis.ports.events import Event, Priority
 from adapters.redis.ports.stores import RiskChange, RiskFlag
 from domain.market import Pool
 
@@ -56,3 +57,23 @@ def parse_flag(body: bytes) -> RiskFlag:
     if change.flag is None:
         raise ValueError("a stored flag has an end")
     return change.flag
+
+
+def dump_event(event: Event) -> bytes:
+    """An event as the streams keep it: priority, head, body. The body is not read."""
+    head = [event.event_id, event.cluster_id, to_ms(event.occurred_at)]
+    return b"%d %b\n%b" % (event.priority, orjson.dumps(head), event.body)
+
+
+def parse_event(record: bytes) -> Event:
+    """Read an event of a stream."""
+    first, _, body = record.partition(b"\n")
+    priority, _, head = first.partition(b" ")
+    event_id, cluster_id, occurred_ms = orjson.loads(head)
+    return Event(
+        event_id=event_id,
+        cluster_id=cluster_id,
+        priority=Priority(int(priority)),
+        occurred_at=from_ms(occurred_ms),
+        body=body,
+    )
