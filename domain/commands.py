@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Any
 from uuid import UUID, uuid5
 
 from domain.market import Pool
@@ -91,7 +92,7 @@ class QueueAction(Command):
 
     action_id: str
     kind: AgentActionKind
-    payload: Mapping[str, str]
+    payload: Mapping[str, Any]
     expires_at: datetime
     reason: str
     plan: int | None = None

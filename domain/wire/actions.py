@@ -16,19 +16,25 @@ Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|
 
 
 class NodePayload(WireModel):
-    """Of ``cordon_node`` and ``uncordon_node``."""
+    """Of ``cordon_node`` and ``uncordon_node``.
+
+    ``instance_id``, where it is not empty, is the instance that the node must be: another one under the same name is
+    left alone, and the action fails.
+    """
 
     node: Name
+    instance_id: OptionalName = ""
 
 
 class DrainPayload(WireModel):
     """Of ``drain_node``: evict everything but daemon and mirror pods, by grace period so that all end in time.
 
     ``deadline_at`` is when the node goes: a pod that cannot be evicted by then within its budget is left to its end.
-    Empty for a drain that may take as long as budgets ask.
+    Empty for a drain that may take as long as budgets ask. ``instance_id`` as for a cordon.
     """
 
     node: Name
+    instance_id: OptionalName = ""
     deadline_at: UtcTime | None = None
 
 
