@@ -1,0 +1,1 @@
+"""Alembic migrations made of plain SQL: a revision in ``versions``, its statements in ``sql``."""
