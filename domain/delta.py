@@ -133,9 +133,21 @@ class ObjectSet:
     def __hash__(self) -> int:
         return hash(self._total)
 
-    def objects(self) -> Iterator[KubeObject]:
-        """All objects, unpacked one after the other."""
-        return (json.loads(_unpack(packed)) for packed in self._packed.values())
+    def objects(self, kind: str = "") -> Iterator[KubeObject]:
+        """All objects, or those of one kind, unpacked one after the other."""
+        prefix = f"{kind}/" if kind else ""
+        return (json.loads(_unpack(packed)) for key, packed in self._packed.items() if key.startswith(prefix))
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind there are."""
+        return sum(key.startswith(f"{kind}/") for key in self._packed)
+
+    def equals(self, other: "ObjectSet", kind: str) -> bool:
+        """Whether both hold the same objects of a kind."""
+        return self._of_kind(kind) == other._of_kind(kind)  # noqa: SLF001 - the same class
+
+    def _of_kind(self, kind: str) -> dict[str, bytes]:
+        return {key: packed for key, packed in self._packed.items() if key.startswith(f"{kind}/")}
 
     def changed_from(self, old: "ObjectSet") -> Delta:
         """What leads from ``old`` to this set."""

@@ -1,0 +1,135 @@
+"""One cluster in the memory of its host: woken from storage, used one turn at a time, put back to sleep."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from actors.cluster.codec import from_json
+from actors.cluster.records import ClusterSettings, NodeFacts
+from actors.cluster.state import ClusterState
+from actors.hosting.carrying import FreshPlan
+from actors.hosting.policies import cluster_settings, planning_policy
+from adapters.postgres.ports import Transaction
+from adapters.settings import Keys
+from domain.delta import EMPTY, ObjectSet
+from domain.errors import RejectedError
+from domain.fleet import Cluster, ClusterStatus
+from domain.policy import Policy
+from domain.signing import SigningKey
+
+SAFE_MODE = "SAFE_MODE"
+"""Key of the configuration that admins switch; ``TRUE`` is on."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Hosted:
+    """A cluster that is awake.
+
+    Parameters
+    ----------
+    record
+        Its row.
+    version
+        Of the stored state; the next one stored is one more.
+    policy
+        What planning is told.
+    objects, observed_at
+        Last objects of the agent and when it read them (UTC).
+    stored_hash
+        Hash of the objects that storage holds.
+    key
+        Signs actions; absent while the cluster has no valid key.
+    fresh
+        Plans that are not stored yet, by generation.
+    """
+
+    record: Cluster
+    state: ClusterState
+    version: int
+    policy: Policy
+    settings: ClusterSettings
+    safe_mode: bool
+    key: SigningKey | None
+    objects: ObjectSet = EMPTY
+    observed_at: datetime | None = None
+    stored_hash: str = ""
+    stored_at_s: float = 0.0
+    used_at_s: float = 0.0
+    nodes: tuple[NodeFacts, ...] = ()
+    fresh: dict[int, FreshPlan] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def id(self) -> UUID:
+        """Of the cluster."""
+        return self.record.id
+
+    @property
+    def organization_id(self) -> UUID:
+        """Whose it is."""
+        return self.record.organization_id
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way that ends by itself: such a cluster is not put to sleep."""
+        state = self.state
+        return self.turn.locked() or bool(state.in_flight or state.asked or state.execution or self.fresh)
+
+
+async def wake(
+    tx: Transaction,
+    cluster_id: UUID,
+    *,
+    keys: Keys,
+    config: Mapping[str, str],
+    now: datetime,
+    max_snapshot_age_s: float,
+) -> Hosted:
+    """Read a cluster from storage; a new one begins empty.
+
+    Raises
+    ------
+    RejectedError
+        When there is no such cluster, or it is disconnected.
+    """
+    record = await tx.clusters.get(cluster_id)
+    if record is None or record.status is ClusterStatus.DISCONNECTED:
+        raise RejectedError(f"there is no connected cluster {cluster_id}")
+    stored = await tx.snapshots.get_state(cluster_id)
+    policy = await tx.policies.get(cluster_id)
+    if policy is None:
+        raise RejectedError(f"there is no cluster {cluster_id}")
+    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s)
+    hosted = Hosted(
+        record=record,
+        state=from_json(stored.body) if stored else _new_state(record),
+        version=stored.version if stored else 0,
+        policy=planning_policy(policy, max_concurrent_actions=settings.max_concurrent_actions),
+        settings=settings,
+        safe_mode=config.get(SAFE_MODE, "FALSE").upper() == "TRUE",
+        key=await _signing_key(tx, cluster_id, keys=keys, now=now),
+    )
+    await _recall_objects(tx, hosted)
+    return hosted
+
+
+async def _recall_objects(tx: Transaction, hosted: Hosted) -> None:
+    snapshot = await tx.snapshots.get(hosted.id)
+    if snapshot is None:
+        return
+    hosted.objects = await asyncio.to_thread(ObjectSet.from_bytes, snapshot.body)
+    hosted.observed_at, hosted.stored_hash = snapshot.observed_at, snapshot.hash
+    hosted.nodes = tuple(hosted.state.nodes.values())
+
+
+async def _signing_key(tx: Transaction, cluster_id: UUID, *, keys: Keys, now: datetime) -> SigningKey | None:
+    sealed = await tx.api_keys.signing_key(cluster_id, now)
+    if sealed is None:
+        return None
+    return SigningKey(id=sealed.key_id, cluster=str(cluster_id), secret=keys.decrypt(sealed.sealed))
+
+
+def _new_state(record: Cluster) -> ClusterState:
+    return ClusterState(cluster=str(record.id), organisation=str(record.organization_id), region=record.region)
