@@ -146,6 +146,7 @@ class RedisBus:
             self._answers_due.update(more)
             await _send(pubsub, more, less)
             self._tell_if_back()
+            _heed_cancellation()
             await self._changed.wait()
 
     async def _read(self, pubsub: PubSub) -> None:
@@ -160,6 +161,7 @@ class RedisBus:
             else:
                 asked = True
                 await pubsub.ping()
+            _heed_cancellation()
 
     def _handle(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -202,3 +204,10 @@ def _names(channels: Sequence[str] | frozenset[str], patterns: Sequence[str] | f
 
 def _text(name: bytes) -> str:
     return name.decode(errors="replace")
+
+
+def _heed_cancellation() -> None:
+    """Be cancelled, where the client swallowed it: its writes use `asyncio.wait_for`, which does so before 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

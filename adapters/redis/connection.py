@@ -30,8 +30,10 @@ MAX_CONNECTIONS = 32
 """Per process and client. Calls beyond wait for a free one, so that a burst does not open thousands."""
 PROTOCOL = 3
 
-PASSING = (BusyLoadingError, OutOfMemoryError, ReadOnlyError, ConnectionError, TimeoutError, OSError)
-"""Loading after a restart, full, failing over, away: the same call may succeed later."""
+PASSING = (BusyLoadingError, ReadOnlyError, ConnectionError, TimeoutError, OSError)
+"""Loading after a restart, failing over, away: the same call may succeed later."""
+FULL = "OOM command not allowed"
+"""What a script's error says, deep inside, when the server has no memory left."""
 
 
 def connect(url: str, *, max_connections: int = MAX_CONNECTIONS) -> Redis:
@@ -75,7 +77,11 @@ def translated(deed: str) -> Iterator[None]:
         yield
     except AuthenticationError as err:
         raise RejectedError(f"Redis refuses us, could not {deed}: {err}") from err
+    except OutOfMemoryError as err:
+        raise TransientError(f"Redis is full, could not {deed}") from err
     except PASSING as err:
         raise TransientError(f"Redis is away, could not {deed}: {err}") from err
     except RedisError as err:
+        if FULL in str(err):
+            raise TransientError(f"Redis is full, could not {deed}") from err
         raise InvariantError(f"Redis did not understand, could not {deed}: {err}") from err

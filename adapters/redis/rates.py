@@ -33,7 +33,7 @@ class LibraryRateLimits:
             allowed=allowed,
             limit=item.amount,
             remaining=window.remaining if allowed else 0,
-            resets_in_s=max(0.0, window.reset_time - time.time()),
+            resets_in_s=_resets_in_s(window.reset_time, item),
         )
 
 
@@ -46,6 +46,12 @@ def rate_limits(client: Redis) -> LibraryRateLimits:
 def memory_rate_limits() -> LibraryRateLimits:
     """Limits of this process alone; the windows follow the machine's clock."""
     return LibraryRateLimits(MemoryStorage())
+
+
+def _resets_in_s(reset_time: float, item: RateLimitItem) -> float:
+    """At the very start of a window the library says "now" where it means the whole window."""
+    left_s = reset_time - time.time()
+    return left_s if left_s > 0 else float(item.get_expiry())
 
 
 @lru_cache(maxsize=256)
