@@ -273,7 +273,7 @@ def _on_restored(turn: Turn) -> None:
     state.ticking_at = state.snapshot_asked_at = None
     turn.note("restored")
     for command in state.in_flight.values():
-        if isinstance(command, AskAws):
+        if isinstance(command, AskAws) and command.expires_at > turn.now:
             turn.emit(command)
     if any(isinstance(command, QueueAction) for command in state.in_flight.values()):
         turn.emit(WakeAgent(cause=turn.event.id))

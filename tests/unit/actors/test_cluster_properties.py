@@ -1,5 +1,6 @@
 """Whatever happens to a cluster in whatever order: what must hold, holds."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import settings
@@ -112,6 +113,7 @@ class AnyCluster(RuleBasedStateMachine):
         return f"e{self.count}"
 
     def send(self, event: Input) -> None:
+        """Each event to both; the twin has been stored and restored before."""
         busy = disruptions_in_flight(Turn(self.state, event))
         commands = self.state.handle(event)
         self.state.validate_state()
@@ -251,6 +253,29 @@ class AnyCluster(RuleBasedStateMachine):
             steps=plan_steps,
         )
         self.send(PlanReady(id=self.id(), at=self.now, plan=plan))
+
+    @rule(plan_steps=steps)
+    def a_good_plan_comes(self, plan_steps: tuple[tuple[PlanAction, ...], ...]) -> None:
+        """All goes well for once: a fresh snapshot, a request, a plan that counts on new nodes only."""
+        self.snapshot_arrives(ago=0, missing=None)
+        self.plan_wanted(by=AskedBy.USER)
+        if self.state.asked is None:
+            return
+        plan = PlanBrief(
+            request=self.state.asked.request,
+            generation=self.state.asked.generation,
+            parent=self.state.asked.parent,
+            observed_at=self.now,
+            steps=tuple(tuple(replace(one, target="new-1") for one in step) for step in plan_steps),
+        )
+        self.send(PlanReady(id=self.id(), at=self.now, plan=plan))
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def everything_in_flight_completes(self) -> None:
+        for id_ in list(self.open):
+            self.open.remove(id_)
+            self.send(ActionFinished(id=self.id(), at=self.now, action_id=id_, ended=Ended.COMPLETED))
 
     @precondition(lambda self: self.requests)
     @rule()
