@@ -253,7 +253,7 @@ class Host:
         """One event: state machine, storage, and then what leaves no row."""
         commands = hosted.state.handle(event)
         evidence = [command for command in commands if isinstance(command, ReportEvidence)]
-        # The registry is told beside storage: others are protected some milliseconds earlier, and telling twice is safe.
+        # The registry is told beside storage: others are protected earlier, and telling it twice is safe.
         told = [self._registry.report(hosted.id, hosted.organization_id, one) for one in evidence]
         if any(isinstance(command, Persist) for command in commands):
             told.append(self._store(hosted, commands))
