@@ -5,7 +5,7 @@ a moment, none for a while) nothing is done twice, and what was missed is caught
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -122,8 +122,3 @@ class ClockWork:
             log.warning("a periodic job has failed", job=job.name, error=error)
         async with database.platform() as tx:
             await tx.clock_runs.finish(job.name, due_at, now=clock.now(), error=error)
-
-
-def state_of(work: ClockWork) -> Mapping[str, object]:
-    """For the health page."""
-    return {"leads": work.leads}

@@ -1,0 +1,146 @@
+"""A host of clusters on Ray; see `actors.hosting.host` for what survives its death."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from ray.actor import ActorHandle
+from ray.util.metrics import Gauge
+
+from actors import runtime
+from actors.cluster.inputs import ActionFinished, Ended, Input
+from actors.hosting.client import answered
+from actors.hosting.host import Host
+from actors.hosting.ports import ClusterView, Report, ReportAnswer
+from actors.planning.order import PlanAnswer, PlanOrder
+from actors.risk.copy import RiskCopy
+from actors.services import Services
+from actors.shell import Shell
+from adapters.clock import Clock
+from adapters.redis.ports.bus import Gap
+from domain.commands import AskAws, ReportEvidence
+from domain.market import Pool
+
+CONFIG_CHANGES = "platform:config"
+"""Channel that tells every host to read the configuration anew; a host that misses it does so after the gap."""
+
+PLAN_TIMEOUT_S = 3_900.0
+"""Longest wait for a plan: the longest time limit that may be set, and some waiting. The state machine asks again."""
+
+GAUGE_EVERY_S = 10.0
+
+
+class Actors:
+    """Planner and registry as the host sees them: found by name when they are needed, found anew when they move."""
+
+    def __init__(self, copy: RiskCopy) -> None:
+        self._copy = copy
+        self._handles: dict[str, ActorHandle[Any]] = {}
+
+    async def plan(self, order: PlanOrder) -> PlanAnswer:
+        """The answer to an order."""
+        planner = await self._find(runtime.PLANNER)
+        return await answered(planner.plan.remote(order), what=runtime.PLANNER, timeout_s=PLAN_TIMEOUT_S)
+
+    async def cancel(self, request: str) -> None:
+        """Stop planning."""
+        planner = await self._find(runtime.PLANNER)
+        await answered(planner.cancel.remote(request), what=runtime.PLANNER)
+
+    async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        """Take note of evidence."""
+        registry = await self._find(runtime.REGISTRY)
+        await answered(registry.report.remote(cluster_id, organization_id, evidence), what=runtime.REGISTRY)
+
+    def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
+        """Pools of a region that this organisation avoids now, from memory."""
+        return self._copy.flagged(region, organization_id)
+
+    async def _find(self, name: str) -> ActorHandle[Any]:
+        if name not in self._handles:
+            self._handles[name] = await asyncio.to_thread(runtime.find, name)
+        return self._handles[name]
+
+
+class NoAws:
+    """Stands where no AWS account can be reached: says so, and the plan is stopped and undone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
+        """Refuse."""
+        return ActionFinished(
+            id=f"end of {command.action_id}",
+            at=self._clock.now(),
+            action_id=command.action_id,
+            ended=Ended.FAILED,
+            error=f"cannot {command.kind.replace('_', ' ')}: no AWS account is linked to cluster {cluster_id}",
+        )
+
+
+class ClusterHost(Shell):
+    """Clusters of one host as an actor."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self._index = index
+        self._host: Host
+        self._clusters = Gauge("spotopt_clusters", description="Clusters in memory", tag_keys=("host", "state"))
+
+    async def _begin(self, services: Services) -> None:
+        copy = RiskCopy(services.hub, services.clock)
+        self._keep_running(copy.run, what="copy of the flags")
+        await asyncio.wait_for(copy.ready.wait(), timeout=runtime.CALL_TIMEOUT_S)
+        actors = Actors(copy)
+        self._host = Host(services, planner=actors, registry=actors, aws=NoAws(services.clock))
+        self._host.start()
+        self._keep_running(lambda: self._follow_config(services), what="changes of the configuration")
+        self._keep_running(lambda: self._measure(services), what="gauges")
+
+    async def report(self, report: Report) -> ReportAnswer:
+        """Take over what an agent has collected."""
+        await self.ready()
+        return await self._host.report(report)
+
+    async def tell(self, cluster_id: UUID, event: Input) -> None:
+        """Have the state machine of a cluster handle something."""
+        await self.ready()
+        await self._host.tell(cluster_id, event)
+
+    async def view(self, cluster_id: UUID) -> ClusterView:
+        """How the cluster stands."""
+        await self.ready()
+        return await self._host.view(cluster_id)
+
+    async def refresh(self, cluster_id: UUID) -> None:
+        """Read policy and record of a cluster anew."""
+        await self.ready()
+        await self._host.refresh(cluster_id)
+
+    async def forget(self, cluster_id: UUID) -> None:
+        """Drop a cluster from memory."""
+        await self.ready()
+        await self._host.forget(cluster_id)
+
+    async def counts(self) -> dict[str, int]:
+        """Clusters awake, and those with something under way."""
+        await self.ready()
+        return self._host.counts()
+
+    async def close(self) -> None:
+        """Store what is not stored yet."""
+        await self.ready()
+        await self._host.close()
+
+    async def _follow_config(self, services: Services) -> None:
+        async with services.hub.bus.subscribe(CONFIG_CHANGES) as subscription:
+            async for message in subscription:
+                if isinstance(message, Gap) or message.channel == CONFIG_CHANGES:
+                    await self._host.refresh_all()
+
+    async def _measure(self, services: Services) -> None:
+        while True:
+            for state, count in self._host.counts().items():
+                self._clusters.set(count, tags={"host": str(self._index), "state": state})
+            await services.clock.sleep(GAUGE_EVERY_S)
