@@ -23,5 +23,5 @@ def canonical_json(value: object) -> bytes:
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
-    except (TypeError, UnicodeEncodeError, RecursionError) as err:
+    except (TypeError, ValueError, RecursionError) as err:
         raise ValueError(f"is no JSON value: {err}") from err

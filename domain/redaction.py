@@ -133,4 +133,4 @@ def _inside(value: object, fields: Fields) -> object:
     if isinstance(value, list):
         return [_inside(element, fields) for element in value]
     # Planning refuses a scalar where an object belongs; what it was stays at home.
-    return "" if isinstance(value, str) else 0
+    return None if value is None else 0
