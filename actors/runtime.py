@@ -6,7 +6,7 @@ of their processes dies. Their state is in PostgreSQL; what they hold in memory 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
@@ -58,7 +58,7 @@ def start(spec: ActorSpec) -> ActorHandle[Any]:
         "max_task_retries": -1,
         "max_concurrency": spec.max_concurrency,
     }
-    actor: ActorHandle[Any] = ray.remote(spec.made_by).options(**options).remote(*spec.args)
+    actor: ActorHandle[Any] = cast(Any, ray.remote(spec.made_by)).options(**options).remote(*spec.args)
     return actor
 
 

@@ -54,7 +54,7 @@ class Shell:
         return os.getpid()
 
     def _keep_running(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
-        """Run something for ever. While the outside is away it is begun anew; a bug ends the process, for Ray to restart."""
+        """Run something for ever. It is begun anew while the outside is away; a bug ends the process."""
         task = asyncio.get_running_loop().create_task(_for_ever(work, what=what))
         self._background.add(task)
         task.add_done_callback(self._ended)

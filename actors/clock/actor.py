@@ -34,7 +34,7 @@ class ClockActor(Shell):
 
 async def sweep_events() -> int:
     """Have a consumer handle what the stream has lost."""
-    consumer = await asyncio.to_thread(runtime.find, runtime.consumer_name(0))
+    consumer: Any = await asyncio.to_thread(runtime.find, runtime.consumer_name(0))
     call: Any = consumer.sweep.remote()
     handled: int = await answered(call, what=runtime.consumer_name(0))
     return handled
