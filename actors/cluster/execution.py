@@ -168,7 +168,11 @@ def _release(turn: Turn, run: Execution, action: PlanAction) -> None:
         namespace, _, pod = action.pod.partition("/")
         payload = {"namespace": namespace, "pod": pod, "node": action.node}
     reason = action.reason or f"plan {run.generation}"
-    turn.queue(_ON_NODE[action.kind], payload, reason=reason, plan=run.generation, job=run.job)
+    turn.queue(_ON_NODE[action.kind], payload, reason=reason, plan=run.generation, place=_place_in(run), job=run.job)
+
+
+def _place_in(run: Execution) -> str:
+    return f"{run.step}.{run.released}"
 
 
 def _aws_command(turn: Turn, run: Execution, action: PlanAction) -> AskAws:
@@ -185,7 +189,7 @@ def _aws_command(turn: Turn, run: Execution, action: PlanAction) -> AskAws:
     lifetime_s = LAUNCH_LIFETIME_S if launch else turn.state.settings.action_lifetime_s
     return AskAws(
         cause=turn.cause,
-        action_id=derived_id(turn.state.cluster, turn.cause, kind, action.node, str(run.generation)),
+        action_id=derived_id(turn.state.cluster, turn.cause, kind, action.node, str(run.generation), _place_in(run)),
         kind=kind,
         node=action.node,
         plan=run.generation,

@@ -87,9 +87,13 @@ class Turn:
         reason: str,
         expires_at: datetime | None = None,
         plan: int | None = None,
+        place: str = "",
         job: str = "",
     ) -> bool:
-        """Queue an action for the agent; in safe mode only say so. Returns whether it was queued."""
+        """Queue an action for the agent; in safe mode only say so. Returns whether it was queued.
+
+        ``place`` is the action's in its plan, so that an action that a plan names twice has two ids.
+        """
         state = self.state
         resource = "/".join(payload[key] for key in ("namespace", "pod", "node") if payload.get(key))
         if state.safe_mode:
@@ -98,7 +102,9 @@ class Turn:
             return False
         command = QueueAction(
             cause=self.cause,
-            action_id=derived_id(state.cluster, self.cause, self.event.id, kind, *sorted(payload.values()), str(plan)),
+            action_id=derived_id(
+                state.cluster, self.cause, place or self.event.id, kind, *sorted(payload.values()), str(plan)
+            ),
             kind=kind,
             payload=payload,
             expires_at=expires_at or later(self.now, state.settings.action_lifetime_s),
