@@ -14,7 +14,7 @@ from domain.errors import TransientError
 
 POLL_S = 0.05
 """How often a start or a stop looks whether it is done."""
-LAUNCHES = 6
+LAUNCHES = 5
 """Within one start. A killed server's children may hold on for a second or two; then the next launch works."""
 LAUNCH_PAUSE_S = 0.2
 """Before the second launch; doubles with each."""
@@ -104,12 +104,13 @@ class EmbeddedServer:
         launch = await asyncio.to_thread(self._recipe.prepare)
         deadline = self._clock.monotonic() + self._recipe.start_s
         for number in range(LAUNCHES):
+            if number:
+                await self._clock.sleep(LAUNCH_PAUSE_S * 2.0 ** (number - 1))
             if self.pid() is None:
                 self._recipe.forget()
                 self._child = await asyncio.to_thread(_spawn, launch)
             if await self._comes_up(deadline):
                 return
-            await self._clock.sleep(LAUNCH_PAUSE_S * 2**number)
         raise TransientError(f"{self.name} does not start; the end of {launch.log}:\n{_tail(launch.log)}")
 
     async def stop(self) -> None:
