@@ -17,6 +17,9 @@ from domain.validate import require_utc
 GENESIS = bytes(32)
 """What the first row of a chain has before it."""
 
+PLATFORM_CHAIN = UUID(int=0)
+"""Id of the platform's chain; those of organisations have the organisation's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
@@ -118,6 +121,11 @@ class ChainReport:
         return self.broken_seq is None
 
 
+def chain_id(organization_id: UUID | None) -> UUID:
+    """Id of a chain."""
+    return organization_id or PLATFORM_CHAIN
+
+
 def row_hash(entry: AuditEntry, *, seq: int, previous_hash: bytes) -> bytes:
     """SHA-256 over the hash before and the canonical content of a row."""
     content = {
@@ -161,3 +169,10 @@ def problem_of(row: AuditRow, after: ChainStart) -> str:
     if row.hash != row_hash(row.entry, seq=row.seq, previous_hash=row.previous_hash):
         return f"row {row.seq} was changed after it was written"
     return ""
+
+
+def problem_of_end(checked: ChainStart, head: ChainStart) -> str:
+    """What is wrong with the end of a chain, whose last row should be the head; empty when nothing is."""
+    if checked.seq < head.seq:
+        return f"rows {checked.seq + 1} to {head.seq} are missing"
+    return "" if checked == head else f"row {checked.seq} is not the one that was written last"

@@ -16,8 +16,7 @@ def run_folder(name: str) -> None:
 
 def run_text(connection: Connection, text: str) -> None:
     """Run any number of statements as they are, past SQLAlchemy: nothing in them is a parameter."""
-    with connection.connection.cursor() as cursor:
-        cursor.execute(text)
+    connection.connection.cursor().execute(text)
 
 
 def access_sql() -> str:

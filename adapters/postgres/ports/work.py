@@ -35,6 +35,15 @@ class StalePlanError(RejectedError):
         return self.problem
 
 
+def refuse_stale(plan: StoredPlan, *, last: int, accepted: int | None) -> None:
+    """Refuse a plan that does not follow from the ``last`` generation and the ``accepted`` one."""
+    if plan.generation != last + 1:
+        raise StalePlanError(f"plan {plan.generation} must be plan {last + 1} of its cluster", last, accepted)
+    if plan.parent != accepted:
+        found, wanted = plan.parent or "no plan", accepted or "no plan"
+        raise StalePlanError(f"plan {plan.generation} builds on {found}, accepted is {wanted}", last, accepted)
+
+
 class Jobs(Protocol):
     """Runs of the optimizer. A job that has ended never changes again."""
 

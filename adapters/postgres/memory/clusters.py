@@ -1,0 +1,334 @@
+"""Twins of accounts, clusters, keys, templates, policies and snapshots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
+from adapters.postgres.ports.clusters import ClusterKey
+from adapters.postgres.repositories.templates import IS_DEFAULT
+from domain.audit import AuditRow
+from domain.errors import RejectedError
+from domain.fleet import (
+    DEFAULT_POLICY,
+    Account,
+    AccountStatus,
+    ApiKey,
+    Cluster,
+    ClusterPolicy,
+    ClusterStatus,
+    Heartbeat,
+    Instance,
+    KeyHolder,
+    PolicySection,
+    SealedKey,
+    StoredTemplate,
+)
+from domain.paging import Page, PageRequest
+from domain.tenancy import Organization
+from domain.work import StoredSnapshot, StoredState
+
+
+class MemoryAccounts(MemoryRepository):
+    """Twin of `Accounts`."""
+
+    async def create(self, account: Account) -> None:
+        """Add an account."""
+        self._view.refuse_twin(Account, lambda other: other.external_id == account.external_id, "external_id")
+        mine = (account.organization_id, account.aws_account_id)
+        self._view.refuse_twin(Account, lambda other: (other.organization_id, other.aws_account_id) == mine, "account")
+        self._view.insert_new(account.id, account)
+
+    async def get(self, account_id: UUID) -> Account | None:
+        """One account."""
+        return self._view.get(Account, account_id)
+
+    async def of_organization(self, organization_id: UUID) -> tuple[Account, ...]:
+        """Accounts of an organisation, oldest first."""
+        return tuple(by_age(self._view.all(Account, lambda account: account.organization_id == organization_id)))
+
+    async def with_status(self, status: AccountStatus) -> tuple[Account, ...]:
+        """All accounts that stand so."""
+        self._view.platform_only()
+        return tuple(by_age(self._view.all(Account, lambda account: account.status == status)))
+
+    async def set_status(self, account_id: UUID, status: AccountStatus, *, reason: str, now: datetime) -> bool:
+        """Note how far it is connected."""
+        found = self._view.get(Account, account_id)
+        if found is not None:
+            self._view.put(account_id, replace(found, status=status, status_reason=reason, updated_at=now))
+        return found is not None
+
+    async def delete(self, account_id: UUID) -> bool:
+        """Forget an account."""
+        gone = self._view.drop(Account, account_id)
+        for cluster in self._view.all(Cluster, lambda cluster: gone and cluster.account_id == account_id):
+            self._view.put(cluster.id, replace(cluster, account_id=None))
+        return gone
+
+
+class MemoryClusters(MemoryRepository):
+    """Twin of `Clusters`."""
+
+    async def create(self, cluster: Cluster) -> None:
+        """Add a cluster."""
+        mine = (cluster.organization_id, cluster.region, cluster.name)
+        self._view.refuse_twin(Cluster, lambda c: (c.organization_id, c.region, c.name) == mine, "name")
+        if cluster.account_id is not None and self._view.get(Account, cluster.account_id) is None:
+            raise RejectedError("refused by the database: unknown account")
+        self._view.insert_new(cluster.id, cluster)
+
+    async def get(self, cluster_id: UUID) -> Cluster | None:
+        """One cluster with its last heartbeat."""
+        found = self._view.get(Cluster, cluster_id)
+        return found and self._with_heartbeat(found)
+
+    async def page(self, organization_id: UUID, request: PageRequest) -> Page[Cluster]:
+        """Clusters of an organisation, newest first."""
+        own = self._view.all(Cluster, lambda cluster: cluster.organization_id == organization_id)
+        return page_of([self._with_heartbeat(cluster) for cluster in own], request)
+
+    async def all_keys(self) -> tuple[ClusterKey, ...]:
+        """Every cluster that is not disconnected."""
+        self._view.platform_only()
+        known = self._view.all(Cluster, lambda cluster: cluster.status != ClusterStatus.DISCONNECTED)
+        return tuple(sorted(map(_key, known), key=lambda key: key.cluster_id))
+
+    async def set_status(self, cluster_id: UUID, status: ClusterStatus, now: datetime) -> bool:
+        """Note how it stands."""
+        found = self._view.get(Cluster, cluster_id)
+        if found is None or found.status == status:
+            return False
+        self._view.put(cluster_id, replace(found, status=status, updated_at=now))
+        return True
+
+    async def register(
+        self, cluster_id: UUID, *, kubernetes_version: str, zone_ids: Mapping[str, str], now: datetime
+    ) -> bool:
+        """Note what its agent told when it registered."""
+        found = self._view.get(Cluster, cluster_id)
+        if found is None or found.status == ClusterStatus.DISCONNECTED:
+            return False
+        told = replace(found, kubernetes_version=kubernetes_version, zone_ids=dict(zone_ids), updated_at=now)
+        self._view.put(cluster_id, replace(told, status=ClusterStatus.ACTIVE))
+        return True
+
+    async def beat(self, heartbeats: Sequence[Heartbeat]) -> tuple[UUID, ...]:
+        """Keep many heartbeats."""
+        self._view.platform_only()
+        return tuple(beat.cluster_id for beat in heartbeats if self._beat(beat))
+
+    async def silence(self, before: datetime, now: datetime) -> tuple[ClusterKey, ...]:
+        """Turn active clusters without heartbeat silent."""
+        self._view.platform_only()
+        quiet = [beat.cluster_id for beat in self._view.all(Heartbeat, lambda beat: beat.at < before)]
+        found = self._view.all(Cluster, lambda c: c.id in quiet and c.status == ClusterStatus.ACTIVE)
+        for cluster in found:
+            self._view.put(cluster.id, replace(cluster, status=ClusterStatus.SILENT, updated_at=now))
+        return tuple(map(_key, found))
+
+    async def delete(self, cluster_id: UUID) -> bool:
+        """Delete a cluster and all that belongs to it."""
+        gone = self._view.drop(Cluster, cluster_id)
+        if gone:
+            self._view.cascade("cluster_id", cluster_id, keep=(AuditRow,))
+        return gone
+
+    async def put_instances(self, cluster_id: UUID, instances: Sequence[Instance], seen_at: datetime) -> int:
+        """Make these the instances of a cluster."""
+        cluster = self._view.get(Cluster, cluster_id)
+        if cluster is None:
+            return 0
+        for seen in instances:
+            key, old = (cluster_id, seen.instance_id), self._view.get(Instance, (cluster_id, seen.instance_id))
+            if old is None or old.seen_at <= seen_at:
+                owned = replace(seen, cluster_id=cluster_id, organization_id=cluster.organization_id, seen_at=seen_at)
+                self._view.put(key, owned)
+        return self._view.drop_all(Instance, lambda i: i.cluster_id == cluster_id and i.seen_at < seen_at)
+
+    async def instances(self, cluster_id: UUID) -> tuple[Instance, ...]:
+        """Instances of a cluster, by id."""
+        own = self._view.all(Instance, lambda instance: instance.cluster_id == cluster_id)
+        return tuple(sorted(own, key=lambda instance: instance.instance_id))
+
+    async def owners_of(self, instance_ids: Sequence[str]) -> Mapping[str, UUID]:
+        """Which cluster each instance is known to belong to."""
+        known = self._view.all(Instance, lambda instance: instance.instance_id in instance_ids)
+        return {instance.instance_id: instance.cluster_id for instance in known}
+
+    def _beat(self, beat: Heartbeat) -> bool:
+        cluster, last = self._view.get(Cluster, beat.cluster_id), self._view.get(Heartbeat, beat.cluster_id)
+        if cluster is None or cluster.organization_id != beat.organization_id:
+            return False
+        if cluster.status == ClusterStatus.DISCONNECTED or (last is not None and last.at >= beat.at):
+            return False
+        self._view.put(beat.cluster_id, beat)
+        if cluster.status == ClusterStatus.ACTIVE:
+            return False
+        self._view.put(cluster.id, replace(cluster, status=ClusterStatus.ACTIVE, updated_at=beat.at))
+        return True
+
+    def _with_heartbeat(self, cluster: Cluster) -> Cluster:
+        beat = self._view.get(Heartbeat, cluster.id)
+        if beat is None:
+            return cluster
+        return replace(cluster, last_heartbeat_at=beat.at, agent_version=beat.agent_version, node_count=beat.node_count)
+
+
+class MemoryApiKeys(MemoryRepository):
+    """Twin of `ApiKeys`."""
+
+    async def create(self, key: ApiKey, signing: SealedKey) -> None:
+        """Keep a key's hash and its sealed signing key."""
+        self._view.refuse_twin(ApiKey, lambda other: other.key_hash == key.key_hash, "key_hash")
+        self._view.insert_new(key.id, key)
+        self._view.insert_new(signing.api_key_id, signing)
+
+    async def find(self, key_hash: bytes) -> KeyHolder | None:
+        """Whom a key speaks for."""
+        self._view.platform_only()
+        key = next(iter(self._view.all(ApiKey, lambda key: key.key_hash == key_hash)), None)
+        cluster = None if key is None else self._view.get(Cluster, key.cluster_id)
+        owner = None if cluster is None else self._view.get(Organization, cluster.organization_id)
+        if key is None or cluster is None or owner is None:
+            return None
+        return KeyHolder(
+            api_key_id=key.id,
+            cluster_id=cluster.id,
+            organization_id=owner.id,
+            region=cluster.region,
+            zone_ids=cluster.zone_ids,
+            cluster_status=cluster.status,
+            suspended=owner.suspended_at is not None,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            revoked_reason=key.revoked_reason,
+        )
+
+    async def of_cluster(self, cluster_id: UUID) -> tuple[ApiKey, ...]:
+        """Keys of a cluster, newest first."""
+        return tuple(by_age(self._view.all(ApiKey, lambda key: key.cluster_id == cluster_id)))[::-1]
+
+    async def revoke(self, key_id: UUID, *, reason: str, now: datetime) -> bool:
+        """Make a key void for good."""
+        found = self._view.get(ApiKey, key_id)
+        if found is None or found.revoked_at is not None:
+            return False
+        self._view.put(key_id, replace(found, revoked_at=now, revoked_reason=reason))
+        return True
+
+    async def touch(self, used: Mapping[UUID, datetime]) -> None:
+        """Note when keys were last used."""
+        self._view.platform_only()
+        for key in self._view.all(ApiKey, lambda key: key.id in used):
+            if key.last_used_at is None or key.last_used_at < used[key.id]:
+                self._view.put(key.id, replace(key, last_used_at=used[key.id]))
+
+    async def signing_key(self, cluster_id: UUID, now: datetime) -> SealedKey | None:
+        """The sealed signing key that the cluster's agent has."""
+        own = self._view.all(ApiKey, lambda key: key.cluster_id == cluster_id and key.revoked_at is None)
+        valid = [key for key in own if key.expires_at is None or key.expires_at > now]
+        if not valid:
+            return None
+        best = max(valid, key=lambda key: (key.last_used_at is not None, key.last_used_at or now, key.created_at))
+        return self._view.get(SealedKey, best.id)
+
+
+class MemoryTemplates(MemoryRepository):
+    """Twin of `Templates`."""
+
+    async def create(self, template: StoredTemplate) -> None:
+        """Add a template."""
+        mine = (template.organization_id, template.spec.name)
+        self._view.refuse_twin(StoredTemplate, lambda t: (t.organization_id, t.spec.name) == mine, "name")
+        if template.spec.is_default:
+            self._clear_default(template.organization_id, template.created_at)
+        self._view.insert_new(template.id, template)
+
+    async def get(self, template_id: UUID) -> StoredTemplate | None:
+        """One template."""
+        return self._view.get(StoredTemplate, template_id)
+
+    async def of_organization(self, organization_id: UUID) -> tuple[StoredTemplate, ...]:
+        """Templates of an organisation, by name."""
+        own = self._view.all(StoredTemplate, lambda template: template.organization_id == organization_id)
+        return tuple(sorted(own, key=lambda template: template.spec.name))
+
+    async def make_default(self, template_id: UUID, now: datetime) -> bool:
+        """Make one the default of its organisation."""
+        found = self._view.get(StoredTemplate, template_id)
+        if found is None:
+            return False
+        self._clear_default(found.organization_id, now)
+        self._view.put(template_id, replace(found, spec=replace(found.spec, is_default=True), updated_at=now))
+        return True
+
+    async def delete(self, template_id: UUID) -> bool:
+        """Delete a template."""
+        found = self._view.get(StoredTemplate, template_id)
+        if found is not None and found.spec.is_default:
+            raise RejectedError(IS_DEFAULT)
+        return self._view.drop(StoredTemplate, template_id)
+
+    def _clear_default(self, organization_id: UUID, now: datetime) -> None:
+        for old in self._view.all(StoredTemplate, lambda t: t.organization_id == organization_id and t.spec.is_default):
+            self._view.put(old.id, replace(old, spec=replace(old.spec, is_default=False), updated_at=now))
+
+
+class MemoryPolicies(MemoryRepository):
+    """Twin of `Policies`."""
+
+    async def get(self, cluster_id: UUID) -> ClusterPolicy | None:
+        """The policy of a cluster."""
+        cluster = self._view.get(Cluster, cluster_id)
+        if cluster is None:
+            return None
+        default = ClusterPolicy(
+            cluster_id=cluster_id, organization_id=cluster.organization_id, sections=dict(DEFAULT_POLICY)
+        )
+        return self._view.get(ClusterPolicy, cluster_id) or default
+
+    async def set_section(
+        self, cluster_id: UUID, section: PolicySection, value: Mapping[str, object], *, now: datetime
+    ) -> ClusterPolicy | None:
+        """Replace one section and hear the whole."""
+        policy = await self.get(cluster_id)
+        if policy is None:
+            return None
+        sections = {**policy.sections, section: dict(value)}
+        changed = replace(policy, sections=sections, version=policy.version + 1, updated_at=now)
+        self._view.put(cluster_id, changed)
+        return changed
+
+
+class MemorySnapshots(MemoryRepository):
+    """Twin of `Snapshots`."""
+
+    async def put(self, snapshot: StoredSnapshot) -> bool:
+        """Keep a snapshot unless a newer one is kept already."""
+        last = self._view.get(StoredSnapshot, snapshot.cluster_id)
+        if last is not None and last.observed_at > snapshot.observed_at:
+            return False
+        self._view.put(snapshot.cluster_id, snapshot)
+        return True
+
+    async def get(self, cluster_id: UUID) -> StoredSnapshot | None:
+        """The last snapshot."""
+        return self._view.get(StoredSnapshot, cluster_id)
+
+    async def put_state(self, state: StoredState) -> bool:
+        """Keep a state whose version follows the stored one."""
+        last = self._view.get(StoredState, state.cluster_id)
+        if state.version != (last.version if last else 0) + 1:
+            return False
+        self._view.put(state.cluster_id, state)
+        return True
+
+    async def get_state(self, cluster_id: UUID) -> StoredState | None:
+        """The stored state."""
+        return self._view.get(StoredState, cluster_id)
+
+
+def _key(cluster: Cluster) -> ClusterKey:
+    return ClusterKey(cluster_id=cluster.id, organization_id=cluster.organization_id)

@@ -1,0 +1,312 @@
+"""Twins of jobs, plans, actions and accepted events."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
+from adapters.postgres.ports.work import EventKey, refuse_stale
+from domain.commands import PlanStatus
+from domain.errors import InvariantError
+from domain.paging import Page, PageRequest
+from domain.work import (
+    ACTION_EXPIRED,
+    MAX_EVENT_TRIES,
+    MAX_TAKEN_ACTIONS,
+    ActionResult,
+    ActionStatus,
+    AgentAction,
+    InboxEvent,
+    InboxStatus,
+    Job,
+    JobStatus,
+    RecordedResult,
+    StoredPlan,
+)
+
+OPEN_JOB = (JobStatus.QUEUED, JobStatus.RUNNING)
+OPEN_ACTION = (ActionStatus.PENDING, ActionStatus.PICKED_UP)
+OPEN_EVENT = (InboxStatus.ACCEPTED, InboxStatus.CLAIMED)
+
+
+class MemoryJobs(MemoryRepository):
+    """Twin of `Jobs`."""
+
+    async def create(self, job: Job) -> bool:
+        """Add a job."""
+        return self._view.insert(job.id, job)
+
+    async def get(self, job_id: UUID) -> Job | None:
+        """One job."""
+        return self._view.get(Job, job_id)
+
+    async def of_cluster(self, cluster_id: UUID, request: PageRequest) -> Page[Job]:
+        """Jobs of a cluster, newest first."""
+        return page_of(self._view.all(Job, lambda job: job.cluster_id == cluster_id), request)
+
+    async def start(self, job_id: UUID, now: datetime) -> bool:
+        """Queued becomes running."""
+        found = self._view.get(Job, job_id)
+        if found is None or found.status != JobStatus.QUEUED:
+            return False
+        self._view.put(job_id, replace(found, status=JobStatus.RUNNING, started_at=now))
+        return True
+
+    async def complete(
+        self, job_id: UUID, *, result: Mapping[str, object], plan_generation: int | None, now: datetime
+    ) -> bool:
+        """Queued or running becomes completed."""
+        found = self._view.get(Job, job_id)
+        if found is None or found.status not in OPEN_JOB:
+            return False
+        done = replace(found, status=JobStatus.COMPLETED, finished_at=now, result=dict(result))
+        self._view.put(job_id, replace(done, plan_generation=plan_generation or found.plan_generation))
+        return True
+
+    async def fail(self, job_id: UUID, *, error: str, now: datetime) -> bool:
+        """Queued or running becomes failed."""
+        found = self._view.get(Job, job_id)
+        if found is None or found.status not in OPEN_JOB:
+            return False
+        self._view.put(job_id, replace(found, status=JobStatus.FAILED, finished_at=now, error=error))
+        return True
+
+    async def unfinished(self, before: datetime) -> tuple[Job, ...]:
+        """Jobs that have not ended."""
+        self._view.platform_only()
+        return tuple(by_age(self._view.all(Job, lambda job: job.status in OPEN_JOB and job.created_at < before)))
+
+
+class MemoryPlans(MemoryRepository):
+    """Twin of `Plans`."""
+
+    async def insert(self, plan: StoredPlan) -> bool:
+        """Keep a plan that follows from the accepted one."""
+        same = await self.by_generation(plan.cluster_id, plan.generation)
+        if same is not None and same.id == plan.id:
+            return False
+        last, accepted = await self.last_generation(plan.cluster_id), await self._accepted(plan.cluster_id)
+        refuse_stale(plan, last=last, accepted=accepted)
+        self._view.insert_new(plan.id, plan)
+        return True
+
+    async def set_status(
+        self, cluster_id: UUID, generation: int, *, status: PlanStatus, reason: str, now: datetime
+    ) -> bool:
+        """Note how a plan stands."""
+        if status == PlanStatus.ACCEPTED:
+            raise InvariantError("a plan is accepted by accept, which checks its parent")
+        found = await self.by_generation(cluster_id, generation)
+        if found is not None:
+            self._view.put(found.id, replace(found, status=status, status_reason=reason, updated_at=now))
+        return found is not None
+
+    async def accept(self, cluster_id: UUID, generation: int, *, reason: str, now: datetime) -> StoredPlan | None:
+        """Make a plan the accepted one."""
+        found = await self.by_generation(cluster_id, generation)
+        if found is None or found.accepted_at is not None:
+            return found
+        refuse_stale(found, last=generation - 1, accepted=await self._accepted(cluster_id))
+        changed = replace(found, status=PlanStatus.ACCEPTED, status_reason=reason, accepted_at=now, updated_at=now)
+        self._view.put(found.id, changed)
+        return changed
+
+    async def get(self, plan_id: UUID) -> StoredPlan | None:
+        """One plan."""
+        return self._view.get(StoredPlan, plan_id)
+
+    async def by_generation(self, cluster_id: UUID, generation: int) -> StoredPlan | None:
+        """One plan by its number."""
+        return next((plan for plan in self._of(cluster_id) if plan.generation == generation), None)
+
+    async def accepted(self, cluster_id: UUID) -> StoredPlan | None:
+        """The accepted plan."""
+        ever = [plan for plan in self._of(cluster_id) if plan.accepted_at is not None]
+        return max(ever, key=lambda plan: plan.generation, default=None)
+
+    async def last_generation(self, cluster_id: UUID) -> int:
+        """Number of the youngest plan."""
+        return max((plan.generation for plan in self._of(cluster_id)), default=0)
+
+    async def of_cluster(self, cluster_id: UUID, request: PageRequest) -> Page[StoredPlan]:
+        """Plans of a cluster, newest first."""
+        return page_of([replace(plan, body={}) for plan in self._of(cluster_id)], request)
+
+    async def _accepted(self, cluster_id: UUID) -> int | None:
+        plan = await self.accepted(cluster_id)
+        return None if plan is None else plan.generation
+
+    def _of(self, cluster_id: UUID) -> tuple[StoredPlan, ...]:
+        return self._view.all(StoredPlan, lambda plan: plan.cluster_id == cluster_id)
+
+
+class MemoryActions(MemoryRepository):
+    """Twin of `Actions`."""
+
+    async def queue(self, actions: Sequence[AgentAction]) -> tuple[UUID, ...]:
+        """Keep many."""
+        return tuple(action.id for action in actions if self._view.insert(action.id, action))
+
+    async def get(self, action_id: UUID) -> AgentAction | None:
+        """One action."""
+        return self._view.get(AgentAction, action_id)
+
+    async def take_pending(self, cluster_id: UUID, now: datetime) -> tuple[AgentAction, ...]:
+        """Hand out pending actions."""
+        fresh = [a for a in self._open(cluster_id) if a.status == ActionStatus.PENDING and a.expires_at > now]
+        taken = [replace(a, status=ActionStatus.PICKED_UP, picked_up_at=now) for a in by_age(fresh)]
+        for action in taken[:MAX_TAKEN_ACTIONS]:
+            self._view.put(action.id, action)
+        return tuple(taken[:MAX_TAKEN_ACTIONS])
+
+    async def have_pending(self, cluster_ids: Sequence[UUID], now: datetime) -> frozenset[UUID]:
+        """Which of many clusters have something to take."""
+        self._view.platform_only()
+        fresh = self._view.all(AgentAction, lambda a: a.status == ActionStatus.PENDING and a.expires_at > now)
+        return frozenset(cluster_ids) & {action.cluster_id for action in fresh}
+
+    async def record(self, result: ActionResult) -> RecordedResult | None:
+        """Note a result once."""
+        found = self._view.get(AgentAction, result.action_id)
+        if found is None or found.cluster_id != result.cluster_id:
+            return None
+        if found.status != ActionStatus.PICKED_UP:
+            return RecordedResult(action=found, first=False)
+        ended = replace(found, status=result.status, completed_at=result.at, result=result.result, error=result.error)
+        self._view.put(found.id, ended)
+        return RecordedResult(action=ended, first=True)
+
+    async def withdraw(self, cluster_id: UUID, action_ids: Sequence[UUID], *, reason: str, now: datetime) -> int:
+        """Fail those that are still pending."""
+        pending = [a for a in self._open(cluster_id) if a.status == ActionStatus.PENDING and a.id in action_ids]
+        for action in pending:
+            self._view.put(action.id, replace(action, status=ActionStatus.FAILED, completed_at=now, error=reason))
+        return len(pending)
+
+    async def expire(self, now: datetime, *, grace: timedelta, most: int = 1_000) -> tuple[AgentAction, ...]:
+        """End overdue ones and return them."""
+        self._view.platform_only()
+        allowed = {ActionStatus.PENDING: timedelta(0), ActionStatus.PICKED_UP: grace}
+        overdue = self._view.all(AgentAction, lambda a: a.status in allowed and a.expires_at <= now - allowed[a.status])
+        first = sorted(overdue, key=lambda action: action.expires_at)[:most]
+        ended = [replace(a, status=ActionStatus.EXPIRED, completed_at=now, error=ACTION_EXPIRED) for a in by_age(first)]
+        for action in ended:
+            self._view.put(action.id, action)
+        return tuple(ended)
+
+    async def of_cluster(self, cluster_id: UUID, request: PageRequest) -> Page[AgentAction]:
+        """Actions of a cluster, newest first."""
+        return page_of(self._view.all(AgentAction, lambda action: action.cluster_id == cluster_id), request)
+
+    async def open_of_cluster(self, cluster_id: UUID) -> tuple[AgentAction, ...]:
+        """Those that have not ended, oldest first."""
+        return tuple(by_age(self._open(cluster_id)))
+
+    def _open(self, cluster_id: UUID) -> tuple[AgentAction, ...]:
+        return self._view.all(AgentAction, lambda a: a.cluster_id == cluster_id and a.status in OPEN_ACTION)
+
+
+class MemoryInbox(MemoryRepository):
+    """Twin of `Inbox`."""
+
+    async def accept(self, events: Sequence[InboxEvent]) -> tuple[EventKey, ...]:
+        """Keep many."""
+        return tuple(event.key for event in events if self._view.insert(event.key, event))
+
+    async def get(self, key: EventKey) -> InboxEvent | None:
+        """One event."""
+        return self._view.get(InboxEvent, key)
+
+    async def claim(self, key: EventKey, *, now: datetime, until: datetime) -> InboxEvent | None:
+        """Take one event to work on."""
+        found = self._view.get(InboxEvent, key)
+        if found is None or not _is_free(found, now):
+            return None
+        claimed = replace(found, status=InboxStatus.CLAIMED, claimed_until=until)
+        self._view.put(key, claimed)
+        return claimed
+
+    async def claim_next(self, *, now: datetime, until: datetime, most: int = 100) -> tuple[InboxEvent, ...]:
+        """Take the most urgent ones."""
+        self._view.platform_only()
+        taken = self._free(now)[:most]
+        claimed = [replace(event, status=InboxStatus.CLAIMED, claimed_until=until) for event in taken]
+        for event in claimed:
+            self._view.put(event.key, event)
+        return tuple(claimed)
+
+    async def done(self, keys: Sequence[EventKey], now: datetime) -> int:
+        """These are handled."""
+        return self._finish(keys, InboxStatus.DONE, reason="", now=now)
+
+    async def ignore(self, keys: Sequence[EventKey], *, reason: str, now: datetime) -> int:
+        """These need no handling."""
+        return self._finish(keys, InboxStatus.IGNORED, reason=reason, now=now)
+
+    async def failed(self, key: EventKey, *, error: str, now: datetime, retry_at: datetime) -> InboxEvent | None:
+        """Count a try."""
+        found = self._view.get(InboxEvent, key)
+        if found is None or found.status not in OPEN_EVENT:
+            return None
+        counted = replace(found, tries=found.tries + 1, last_error=error, claimed_until=None)
+        if counted.tries >= MAX_EVENT_TRIES:
+            ended = replace(counted, status=InboxStatus.DEAD, done_at=now, next_try_at=None)
+        else:
+            ended = replace(counted, status=InboxStatus.ACCEPTED, next_try_at=retry_at)
+        self._view.put(key, ended)
+        return ended
+
+    async def dead_letters(self, request: PageRequest) -> Page[InboxEvent]:
+        """Dead events, newest first."""
+        dead = self._view.all(InboxEvent, lambda event: event.status == InboxStatus.DEAD)
+        return page_of(dead, request, by=("accepted_at", "cluster_id"))
+
+    async def revive(self, key: EventKey, now: datetime) -> bool:
+        """Give a dead event three more tries."""
+        found = self._view.get(InboxEvent, key)
+        if found is None or found.status != InboxStatus.DEAD:
+            return False
+        fresh = replace(found, status=InboxStatus.ACCEPTED, tries=0, done_at=None, next_try_at=None, accepted_at=now)
+        self._view.put(key, fresh)
+        return True
+
+    async def unfinished(
+        self, *, accepted_before: datetime, now: datetime, most: int = 1_000
+    ) -> tuple[InboxEvent, ...]:
+        """Events that have not ended and that nobody is at work on."""
+        self._view.platform_only()
+        return tuple(event for event in self._free(now) if event.accepted_at < accepted_before)[:most]
+
+    async def count_unfinished(self) -> Mapping[int, int]:
+        """How many have not ended, by priority."""
+        self._view.platform_only()
+        open_ = self._view.all(InboxEvent, lambda event: event.status in OPEN_EVENT)
+        return Counter(int(event.priority) for event in open_)
+
+    async def prune(self, done_before: datetime, *, most: int = 10_000) -> int:
+        """Delete those handled or ignored before that time."""
+        self._view.platform_only()
+        ended = (InboxStatus.DONE, InboxStatus.IGNORED)
+        old = self._view.all(
+            InboxEvent, lambda e: e.status in ended and e.done_at is not None and e.done_at < done_before
+        )
+        return sum(self._view.drop(InboxEvent, event.key) for event in old[:most])
+
+    def _finish(self, keys: Sequence[EventKey], status: InboxStatus, *, reason: str, now: datetime) -> int:
+        open_ = self._view.all(InboxEvent, lambda event: event.key in keys and event.status in OPEN_EVENT)
+        for event in open_:
+            ended = replace(event, status=status, done_at=now, claimed_until=None, last_error=reason)
+            self._view.put(event.key, ended)
+        return len(open_)
+
+    def _free(self, now: datetime) -> tuple[InboxEvent, ...]:
+        free = self._view.all(InboxEvent, lambda event: _is_free(event, now))
+        return tuple(sorted(free, key=lambda event: (event.priority, event.accepted_at, *event.key)))
+
+
+def _is_free(event: InboxEvent, now: datetime) -> bool:
+    if event.status not in OPEN_EVENT or (event.next_try_at is not None and event.next_try_at > now):
+        return False
+    return event.claimed_until is None or event.claimed_until <= now

@@ -1,0 +1,38 @@
+"""Policies of clusters."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from adapters.postgres.queries import load
+from adapters.postgres.repositories.base import Repository
+from domain.fleet import ClusterPolicy, PolicySection
+
+SQL = load("policies")
+
+
+class PostgresPolicies(Repository):
+    """`adapters.postgres.ports.Policies`."""
+
+    __slots__ = ()
+
+    async def get(self, cluster_id: UUID) -> ClusterPolicy | None:
+        """The policy of a cluster."""
+        row = await self._session.row(SQL["get"], {"cluster_id": cluster_id})
+        if row is None:
+            return None
+        return ClusterPolicy(
+            cluster_id=row["cluster_id"],
+            organization_id=row["organization_id"],
+            sections={PolicySection(name): value for name, value in (row["sections"] or {}).items()},
+            version=row["version"],
+            updated_at=row["updated_at"],
+        )
+
+    async def set_section(
+        self, cluster_id: UUID, section: PolicySection, value: Mapping[str, object], *, now: datetime
+    ) -> ClusterPolicy | None:
+        """Replace one section and hear the whole."""
+        values = {"cluster_id": cluster_id, "section": {section: value}, "now": now}
+        await self._session.run(SQL["set_section"], values)
+        return await self.get(cluster_id)
