@@ -26,6 +26,7 @@ class Shell:
 
     def __init__(self) -> None:
         self._opening = asyncio.Lock()
+        self._connection: Connection
         self._services: Services | None = None
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -38,12 +39,12 @@ class Shell:
         if self._services is None:
             async with self._opening:
                 if self._services is None:
-                    connection = Connection()
-                    services = await connection.open()
+                    self._connection = Connection()
+                    services = await self._connection.open()
                     try:
                         await self._begin(services)
                     except BaseException:
-                        await connection.close()
+                        await self._connection.close()
                         raise
                     self._services = services
         return self._services

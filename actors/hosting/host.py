@@ -38,7 +38,7 @@ from actors.hosting.hosted import Hosted, wake
 from actors.hosting.ports import ClusterView, Report, ReportAnswer
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.services import Services
-from adapters.kubernetes.snapshot import snapshot_from_objects
+from adapters.kubernetes.snapshot import nodes_from_objects
 from adapters.redis import keys as names
 from adapters.redis.ports.bus import Message
 from domain.commands import (
@@ -332,9 +332,8 @@ class Host:
 
     async def _take_over(self, hosted: Hosted, changed: ObjectSet, *, at: datetime) -> None:
         if hosted.observed_at is None or not changed.equals(hosted.objects, "Node"):
-            region = hosted.record.region
-            nodes = await asyncio.to_thread(_nodes_of, changed, region, at)
-            hosted.nodes = facts_of(nodes, region=region)
+            nodes = await asyncio.to_thread(nodes_from_objects, changed.objects("Node"))
+            hosted.nodes = facts_of(nodes, region=hosted.record.region)
         hosted.objects, hosted.observed_at = changed, at
 
     async def _store_objects(self, clusters: Sequence[Hosted], *, every_s: float) -> None:
@@ -429,13 +428,6 @@ async def _merged(objects: ObjectSet, report: Report) -> ObjectSet | None:
     if report.delta is not None:
         return apply_delta(objects, report.delta)
     return None
-
-
-def _nodes_of(objects: ObjectSet, region: str, at: datetime) -> Any:
-    nodes = list(objects.objects("Node"))
-    if not nodes:
-        return ()
-    return snapshot_from_objects(nodes, region=region, observed_at=at).nodes
 
 
 async def _ended_meanwhile(tx: Any, hosted: Hosted) -> list[ActionFinished]:

@@ -16,7 +16,7 @@ from adapters.kubernetes.pods import PodReader, name_of
 from adapters.kubernetes.volumes import Volumes
 from domain.errors import InputError
 from domain.market import Zone
-from domain.node import DEFAULT_TEMPLATE
+from domain.node import DEFAULT_TEMPLATE, Node
 from domain.snapshot import Snapshot
 from domain.workload import Pod
 
@@ -87,6 +87,18 @@ def snapshot_from_objects(
         observed_at=observed_at,
         notes=notes.lines(),
     )
+
+
+def nodes_from_objects(objects: Iterable[KubeObject]) -> tuple[Node, ...]:
+    """Read the nodes alone, for whoever needs no pods.
+
+    Raises
+    ------
+    InputError
+        When a node is malformed.
+    """
+    notes = Notes()
+    return read_nodes(Inventory(objects, notes=notes).of("Node"), zones=(), notes=notes).nodes
 
 
 def _refuse_missing_kinds(inventory: Inventory, *, from_scratch: bool) -> None:
