@@ -1,0 +1,1 @@
+"""Mails: composed from templates, sent through SES, SMTP, or into a folder while developing."""
