@@ -8,7 +8,9 @@ import click
 from serve.cli.catalog import catalog
 from serve.cli.errors import exit_code_of
 from serve.cli.explain import explain
+from serve.cli.model import model
 from serve.cli.plan import plan
+from serve.cli.up import up
 
 _DISTRIBUTION = "spot-optimizer"
 
@@ -30,6 +32,8 @@ def spotopt(debug: bool) -> None:  # noqa: FBT001  # click hands options over by
 spotopt.add_command(plan)
 spotopt.add_command(explain)
 spotopt.add_command(catalog)
+spotopt.add_command(up)
+spotopt.add_command(model)
 
 
 def run(arguments: list[str]) -> int:
