@@ -37,8 +37,8 @@ class StalePlanError(RejectedError):
 
 def refuse_stale(plan: StoredPlan, *, last: int, accepted: int | None) -> None:
     """Refuse a plan that does not follow from the ``last`` generation and the ``accepted`` one."""
-    if plan.generation != last + 1:
-        raise StalePlanError(f"plan {plan.generation} must be plan {last + 1} of its cluster", last, accepted)
+    if plan.generation <= last:
+        raise StalePlanError(f"plan {plan.generation} must come after plan {last} of its cluster", last, accepted)
     if plan.parent != accepted:
         found, wanted = plan.parent or "no plan", accepted or "no plan"
         raise StalePlanError(f"plan {plan.generation} builds on {found}, accepted is {wanted}", last, accepted)
@@ -80,7 +80,8 @@ class Plans(Protocol):
         Raises
         ------
         StalePlanError
-            Its generation is not the last one plus 1, or its parent is not the accepted plan.
+            It does not come after the last generation, or its parent is not the accepted plan. Numbers may be
+            skipped: not every plan that was asked for is made.
         """
 
     async def set_status(
