@@ -242,7 +242,11 @@ class RecomputeRequests(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persist(Command):
-    """Store the state before anything else of this event is carried out."""
+    """Store the state before anything else of this event is carried out.
+
+    One transaction with all that ends in a row: actions, plans, jobs, audit. What does not (planning, AWS, wake-ups,
+    ticks) is asked for again after a restart.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,10 @@ class SpotInterruption(AgentEvent):
     node: str = ""
     action: SpotAction = SpotAction.TERMINATE
 
+    def is_stale(self, now: datetime) -> bool:
+        """AWS says when the instance ends: before that the notice counts, however wrong the agent's clock is."""
+        return AgentEvent.is_stale(self, now) and self.terminate_at <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebalanceRecommendation(AgentEvent):

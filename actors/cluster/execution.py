@@ -25,7 +25,8 @@ from domain.plan import ActionKind
 LAUNCH_LIFETIME_S = 600
 """A launch has ended when its node is ready: an EC2 instance takes one to three minutes, a GPU image up to ten."""
 
-_ON_NODE = {ActionKind.CORDON: AgentActionKind.CORDON, ActionKind.EVICT: AgentActionKind.EVICT}
+_BY_AGENT = {ActionKind.CORDON: AgentActionKind.CORDON, ActionKind.EVICT: AgentActionKind.EVICT}
+_BY_AWS = {ActionKind.LAUNCH: AwsActionKind.LAUNCH, ActionKind.TERMINATE: AwsActionKind.TERMINATE}
 
 
 def start(turn: Turn, plan: PlanBrief, *, job: str) -> None:
@@ -55,18 +56,10 @@ def start(turn: Turn, plan: PlanBrief, *, job: str) -> None:
 
 def advance(turn: Turn) -> None:
     """Ask for as many actions of the current step as may be in flight, and go on when it is done."""
-    state = turn.state
-    while (run := state.execution) is not None:
-        if run.step == len(run.steps):
-            _complete(turn, run)
-            return
-        actions = run.steps[run.step]
-        while run.released < len(actions) and disruptions_in_flight(turn) < state.settings.max_concurrent_actions:
-            _release(turn, run, actions[run.released])
-            run.released += 1
-        if run.released < len(actions) or _of_plan(turn, run.generation):
-            return
-        run.step, run.released = run.step + 1, 0
+    while (run := turn.state.execution) is not None:
+        with turn.because(run.cause):
+            if not _go_on(turn, run):
+                return
 
 
 def on_finished(turn: Turn, event: ActionFinished) -> None:
@@ -76,21 +69,12 @@ def on_finished(turn: Turn, event: ActionFinished) -> None:
     if command is None:
         turn.note(f"action {event.action_id} had ended before or was withdrawn")
         return
-    turn.cause = command.cause
-    _audit_end(turn, command, event)
+    with turn.because(command.cause):
+        _audit_end(turn, command, event)
     run = state.execution
     if run is not None and command.plan == run.generation and command.kind is not AgentActionKind.UNCORDON:
-        if event.ended is Ended.COMPLETED:
-            _count(run, command)
-        else:
-            _count_failed(run, command, event)
-            turn.cause = run.cause
-            abort(turn, f"{_words(command)} {event.ended}: {event.error or 'no reason given'}")
-    turn.cause = turn.event.id
-    if state.execution is not None:
-        turn.cause = state.execution.cause
-        advance(turn)
-    turn.cause = turn.event.id
+        _settle(turn, run, command, event=event)
+    advance(turn)
 
 
 def abort(turn: Turn, reason: str) -> None:
@@ -99,17 +83,15 @@ def abort(turn: Turn, reason: str) -> None:
     if run is None:
         return
     turn.state.execution = None
-    own = turn.cause
-    turn.cause = run.cause
-    turn.emit(StorePlan(cause=turn.cause, generation=run.generation, status=PlanStatus.FAILED, reason=reason))
-    turn.emit(FailJob(cause=turn.cause, job=run.job, reason=reason, plan=run.generation))
-    text = f"plan {run.generation} was given up: {reason}"
-    turn.audit("plan_failed", text, resource=f"plan {run.generation}", outcome=Outcome.FAILURE)
-    turn.tell("plan_failed", {"plan": run.generation, "reason": reason})
-    for node in run.cordoned:
-        if run.pods_left.get(node, 0) > 0 and node not in turn.state.going:
-            _uncordon(turn, node, plan=run.generation)
-    turn.cause = own
+    with turn.because(run.cause):
+        turn.emit(StorePlan(cause=turn.cause, generation=run.generation, status=PlanStatus.FAILED, reason=reason))
+        turn.emit(FailJob(cause=turn.cause, job=run.job, reason=reason, plan=run.generation))
+        text = f"plan {run.generation} was given up: {reason}"
+        turn.audit("plan_failed", text, resource=f"plan {run.generation}", outcome=Outcome.FAILURE)
+        turn.tell("plan_failed", {"plan": run.generation, "reason": reason})
+        for node in run.cordoned:
+            if run.pods_left.get(node, 0) > 0 and node not in turn.state.going:
+                _uncordon(turn, node, plan=run.generation)
 
 
 def stop_for_safe_mode(turn: Turn) -> None:
@@ -148,6 +130,29 @@ def involved_nodes(run: Execution) -> set[str]:
     return {action.node for action in left} | {action.target for action in left} | set(run.cordoned)
 
 
+def _go_on(turn: Turn, run: Execution) -> bool:
+    """Release what may be released; whether the step is over and the next one may follow at once."""
+    if run.step == len(run.steps):
+        _complete(turn, run)
+        return False
+    actions = run.steps[run.step]
+    while run.released < len(actions) and disruptions_in_flight(turn) < turn.state.settings.max_concurrent_actions:
+        _release(turn, run, actions[run.released])
+        run.released += 1
+    if run.released < len(actions) or _of_plan(turn, run.generation):
+        return False
+    run.step, run.released = run.step + 1, 0
+    return True
+
+
+def _settle(turn: Turn, run: Execution, command: QueueAction | AskAws, *, event: ActionFinished) -> None:
+    if event.ended is Ended.COMPLETED:
+        _count(run, command)
+    else:
+        _count_failed(run, command, event)
+        abort(turn, f"{_words(command)} {event.ended}: {event.error or 'no reason given'}")
+
+
 def _complete(turn: Turn, run: Execution) -> None:
     turn.state.execution = None
     turn.emit(StorePlan(cause=turn.cause, generation=run.generation, status=PlanStatus.DONE))
@@ -158,7 +163,7 @@ def _complete(turn: Turn, run: Execution) -> None:
 
 
 def _release(turn: Turn, run: Execution, action: PlanAction) -> None:
-    if action.kind in (ActionKind.LAUNCH, ActionKind.TERMINATE):
+    if action.kind in _BY_AWS:
         turn.ask_aws(_aws_command(turn, run, action))
         return
     if action.kind is ActionKind.CORDON and action.node not in run.cordoned:
@@ -168,7 +173,7 @@ def _release(turn: Turn, run: Execution, action: PlanAction) -> None:
         namespace, _, pod = action.pod.partition("/")
         payload = {"namespace": namespace, "pod": pod, "node": action.node}
     reason = action.reason or f"plan {run.generation}"
-    turn.queue(_ON_NODE[action.kind], payload, reason=reason, plan=run.generation, place=_place_in(run), job=run.job)
+    turn.queue(_BY_AGENT[action.kind], payload, reason=reason, plan=run.generation, place=_place_in(run), job=run.job)
 
 
 def _place_in(run: Execution) -> str:
@@ -176,8 +181,7 @@ def _place_in(run: Execution) -> str:
 
 
 def _aws_command(turn: Turn, run: Execution, action: PlanAction) -> AskAws:
-    launch = action.kind is ActionKind.LAUNCH
-    kind = AwsActionKind.LAUNCH if launch else AwsActionKind.TERMINATE
+    kind = _BY_AWS[action.kind]
     known = turn.state.nodes.get(action.node)
     details = {
         "instance_id": known.instance_id if known else "",
@@ -186,7 +190,7 @@ def _aws_command(turn: Turn, run: Execution, action: PlanAction) -> AskAws:
         "capacity_type": action.capacity_type,
         "template": action.template,
     }
-    lifetime_s = LAUNCH_LIFETIME_S if launch else turn.state.settings.action_lifetime_s
+    lifetime_s = LAUNCH_LIFETIME_S if kind is AwsActionKind.LAUNCH else turn.state.settings.action_lifetime_s
     return AskAws(
         cause=turn.cause,
         action_id=derived_id(turn.state.cluster, turn.cause, kind, action.node, str(run.generation), _place_in(run)),
@@ -205,9 +209,9 @@ def _rehearse(turn: Turn, plan: PlanBrief, *, job: str) -> None:
         done = Counter((action.kind, action.node) for action in step)
         for (kind, node), count in done.items():
             what = f"{kind} {count} pods of {node}" if kind is ActionKind.EVICT else f"{kind} {node}"
-            actor = BY_AWS if kind in (ActionKind.LAUNCH, ActionKind.TERMINATE) else BY_AGENT
+            word, actor = (_BY_AWS[kind], BY_AWS) if kind in _BY_AWS else (_BY_AGENT[kind], BY_AGENT)
             text = f"safe mode: plan {plan.generation}, step {number}: would {what}"
-            turn.audit(kind, text, resource=node, outcome=Outcome.DRY_RUN, actor=actor)
+            turn.audit(word, text, resource=node, outcome=Outcome.DRY_RUN, actor=actor)
     text = f"plan {plan.generation} was not carried out: safe mode, its actions are in the audit log"
     turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=PlanStatus.DRY_RUN, reason="safe mode"))
     turn.emit(CompleteJob(cause=turn.cause, job=job, text=text, plan=plan.generation))

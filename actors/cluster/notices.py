@@ -63,22 +63,22 @@ def on_nodes_seen(turn: Turn) -> None:
             del state.going[name]
             turn.note(f"node {name} has gone")
             _withdraw(turn, name)
+    if not state.early:
+        return
     by_instance = {node.instance_id: node for node in state.nodes.values() if node.instance_id}
     for instance_id, notice in list(state.early.items()):
         if instance_id in by_instance:
             del state.early[instance_id]
-            turn.cause = notice.cause
-            _retire(turn, by_instance[instance_id], kind=EvidenceKind.INTERRUPTION, deadline=notice.deadline)
-            turn.cause = turn.event.id
+            with turn.because(notice.cause):
+                _retire(turn, by_instance[instance_id], kind=EvidenceKind.INTERRUPTION, deadline=notice.deadline)
 
 
 def act_on_going(turn: Turn) -> None:
     """Do what safe mode has kept from being done, where there is still time."""
     for name, going in list(turn.state.going.items()):
         if not going.acted:
-            turn.cause = going.cause
-            turn.state.going[name] = _act(turn, going)
-            turn.cause = turn.event.id
+            with turn.because(going.cause):
+                turn.state.going[name] = _act(turn, going)
 
 
 def _withdraw(turn: Turn, node: str) -> None:

@@ -83,17 +83,16 @@ def on_ready(turn: Turn, event: PlanReady) -> None:
         turn.note(f"plan {plan.generation} is not waited for any more")
         return
     state.asked = None
-    turn.cause = asked.wish.cause
-    refusal = _why_refused(turn, plan, max_age_s=state.settings.max_snapshot_age_s)
-    if refusal:
-        _refuse(turn, plan, refusal)
-        _again_or_fail(turn, asked.wish, refusal)
-    elif not any(plan.steps):
-        turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=PlanStatus.NO_CHANGE))
-        _complete_jobs(turn, asked.wish, plan, "nothing to change")
-    else:
-        _accept(turn, plan, asked.wish)
-    turn.cause = turn.event.id
+    with turn.because(asked.wish.cause):
+        refusal = _why_refused(turn, plan, max_age_s=state.settings.max_snapshot_age_s)
+        if refusal:
+            _refuse(turn, plan, refusal)
+            _again_or_fail(turn, asked.wish, refusal)
+        elif not any(plan.steps):
+            turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=PlanStatus.NO_CHANGE))
+            _complete_jobs(turn, asked.wish, plan, "nothing to change")
+        else:
+            _accept(turn, plan, asked.wish)
 
 
 def on_failed(turn: Turn, event: PlanFailed) -> None:
@@ -103,10 +102,9 @@ def on_failed(turn: Turn, event: PlanFailed) -> None:
         turn.note(f"request {event.request} is not waited for any more")
         return
     turn.state.asked = None
-    turn.cause = asked.wish.cause
-    turn.note(f"no plan: {event.reason}")
-    _again_or_fail(turn, asked.wish, event.reason)
-    turn.cause = turn.event.id
+    with turn.because(asked.wish.cause):
+        turn.note(f"no plan: {event.reason}")
+        _again_or_fail(turn, asked.wish, event.reason)
 
 
 def on_approved(turn: Turn, event: PlanApproved) -> None:
@@ -115,24 +113,9 @@ def on_approved(turn: Turn, event: PlanApproved) -> None:
     if proposal is None or proposal.brief.generation != event.generation:
         _fail_jobs(turn, (event.job,), f"plan {event.generation} does not await approval", plan=event.generation)
         return
-    turn.cause = proposal.cause
     turn.state.proposal = None
-    refusal = _why_refused(turn, proposal.brief, max_age_s=turn.state.settings.approval_window_s)
-    if turn.state.execution is not None:
-        refusal = refusal or f"plan {turn.state.execution.generation} is being carried out"
-    if refusal:
-        _refuse(turn, proposal.brief, refusal)
-        _fail_jobs(turn, (event.job,), refusal, plan=event.generation)
-    else:
-        turn.audit(
-            "plan_approved",
-            f"plan {event.generation} was approved",
-            resource=f"plan {event.generation}",
-            outcome=Outcome.SUCCESS,
-            actor=event.by,
-        )
-        start(turn, proposal.brief, job=event.job)
-    turn.cause = turn.event.id
+    with turn.because(proposal.cause):
+        _approve(turn, proposal.brief, event)
 
 
 def on_rejected(turn: Turn, event: PlanRejected) -> None:
@@ -161,17 +144,29 @@ def give_up_waiting(turn: Turn) -> None:
     if asked is not None and later(asked.at, PLAN_TIMEOUT_S) <= turn.now:
         state.asked = None
         turn.emit(CancelPlan(cause=asked.wish.cause, request=asked.request, reason="it took too long"))
-        turn.cause = asked.wish.cause
-        _again_or_fail(turn, asked.wish, f"no plan came within {PLAN_TIMEOUT_S} s")
-        turn.cause = turn.event.id
+        with turn.because(asked.wish.cause):
+            _again_or_fail(turn, asked.wish, f"no plan came within {PLAN_TIMEOUT_S} s")
     if state.execution is not None:
         return
     for wish in [one for one in state.wishes if later(one.since, WISH_PATIENCE_S) <= turn.now]:
         state.wishes.remove(wish)
-        turn.cause = wish.cause
-        turn.note(f"given up: {wish.reason}")
-        _fail_jobs(turn, wish.jobs, f"no fresh snapshot came within {WISH_PATIENCE_S} s")
-        turn.cause = turn.event.id
+        with turn.because(wish.cause):
+            turn.note(f"given up: {wish.reason}")
+            _fail_jobs(turn, wish.jobs, f"no fresh snapshot came within {WISH_PATIENCE_S} s")
+
+
+def _approve(turn: Turn, plan: PlanBrief, event: PlanApproved) -> None:
+    running = turn.state.execution
+    refusal = _why_refused(turn, plan, max_age_s=turn.state.settings.approval_window_s)
+    if running is not None:
+        refusal = refusal or f"plan {running.generation} is being carried out"
+    if refusal:
+        _refuse(turn, plan, refusal)
+        _fail_jobs(turn, (event.job,), refusal, plan=event.generation)
+        return
+    text, resource = f"plan {event.generation} was approved", f"plan {event.generation}"
+    turn.audit("plan_approved", text, resource=resource, outcome=Outcome.SUCCESS, actor=event.by)
+    start(turn, plan, job=event.job)
 
 
 def _why_not_now(turn: Turn, priority: Priority) -> str:
@@ -212,9 +207,8 @@ def _ask(turn: Turn, wish: Wish) -> None:
     turn.emit(request_of(turn, state.asked))
     for job in wish.jobs:
         turn.emit(StartJob(cause=wish.cause, job=job))
-    own, turn.cause = turn.cause, wish.cause
-    turn.note(f"plan {state.last_generation} is asked for: {wish.reason}")
-    turn.cause = own
+    with turn.because(wish.cause):
+        turn.note(f"plan {state.last_generation} is asked for: {wish.reason}")
 
 
 def request_of(turn: Turn, asked: Asked) -> RequestPlan:

@@ -287,9 +287,9 @@ def _on_tick(turn: Turn) -> None:
     state.early = {id_: one for id_, one in state.early.items() if turn.now <= one.deadline}
     state.flagged = [flag for flag in state.flagged if flag.until > turn.now]
     if state.pending is not None and _pending_due(state, state.pending) <= turn.now:
-        turn.cause, state.pending = state.pending.cause, None
-        want(turn, Priority.PENDING, "pods are pending for want of capacity")
-        turn.cause = turn.event.id
+        with turn.because(state.pending.cause):
+            want(turn, Priority.PENDING, "pods are pending for want of capacity")
+        state.pending = None
     if state.proposal is not None and _proposal_due(state.proposal, state.settings) <= turn.now:
         drop_proposal(turn, f"not approved within {state.settings.approval_window_s} s")
     overdue = [one for one in state.in_flight.values() if later(one.expires_at, OVERDUE_S) <= turn.now]

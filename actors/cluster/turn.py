@@ -1,6 +1,7 @@
 """One event's turn: collects commands, knows the root cause, keeps the story."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,15 @@ class Turn:
     def now(self) -> datetime:
         """The latest time that any event has brought: late events do not turn it back."""
         return self.state.now
+
+    @contextmanager
+    def because(self, cause: str) -> Iterator[None]:
+        """Within it, what happens is put down to another root than the event of this turn."""
+        own, self.cause = self.cause, cause
+        try:
+            yield
+        finally:
+            self.cause = own
 
     def emit(self, command: Command) -> None:
         """Ask the outside for something."""
