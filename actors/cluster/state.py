@@ -13,7 +13,6 @@ from actors.cluster.inputs import (
     AgentConnected,
     AgentLost,
     AgentReported,
-    Ended,
     Input,
     OptimiseRequested,
     PlanApproved,
@@ -30,10 +29,7 @@ from actors.cluster.inputs import (
 )
 from actors.cluster.notices import act_on_going, on_agent_event, on_nodes_seen
 from actors.cluster.planning import (
-    PLAN_TIMEOUT_S,
-    WISH_PATIENCE_S,
     drop_proposal,
-    give_up_waiting,
     on_approved,
     on_failed,
     on_ready,
@@ -41,7 +37,6 @@ from actors.cluster.planning import (
     on_requested,
     request_of,
     send_next,
-    want,
 )
 from actors.cluster.records import (
     Asked,
@@ -56,18 +51,12 @@ from actors.cluster.records import (
     Proposal,
     StoryLine,
     Wish,
-    later,
 )
+from actors.cluster.ticks import on_tick, schedule
 from actors.cluster.turn import Turn
-from domain.commands import AskAws, Command, Outcome, Priority, QueueAction, Schedule, WakeAgent
-from domain.events import EVENT_MAX_AGE
+from domain.commands import AskAws, Command, Outcome, QueueAction, WakeAgent
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-OVERDUE_S = 60
-"""Expired actions are told by whoever sweeps the table once a minute; after as long again nobody will."""
-
-_EXPIRED = "Action expired"
-
 MAX_SEEN = 2_000
 """Event ids remembered; far more than an honest cluster sends within five minutes."""
 
@@ -138,7 +127,7 @@ class ClusterState:
             return []
         _dispatch(turn, event)
         send_next(turn)
-        self._schedule(turn)
+        schedule(turn)
         return turn.finished()
 
     def story(self, event_id: str) -> list[StoryLine]:
@@ -164,14 +153,6 @@ class ClusterState:
             del self.seen[next(iter(self.seen))]
         self.seen[event.id] = self.now
         return False
-
-    def _schedule(self, turn: Turn) -> None:
-        """Ask for a tick when the next thing is due, unless one comes by then."""
-        due = min(_deadlines(self), default=None)
-        if due is None or (self.ticking_at is not None and self.now < self.ticking_at <= due):
-            return
-        self.ticking_at = due
-        turn.emit(Schedule(cause=turn.event.id, at=due))
 
 
 def _dispatch(turn: Turn, event: Input) -> None:
@@ -205,7 +186,7 @@ def _dispatch(turn: Turn, event: Input) -> None:
         case SafeModeSwitched():
             _on_safe_mode(turn, event)
         case Tick():
-            _on_tick(turn)
+            on_tick(turn)
         case AgentConnected():
             _on_connected(turn)
         case AgentLost():
@@ -279,47 +260,3 @@ def _on_restored(turn: Turn) -> None:
         turn.emit(WakeAgent(cause=turn.event.id))
     if state.asked is not None:
         turn.emit(request_of(turn, state.asked))
-
-
-def _on_tick(turn: Turn) -> None:
-    state = turn.state
-    state.seen = {id_: at for id_, at in state.seen.items() if turn.now - at <= EVENT_MAX_AGE}
-    state.early = {id_: one for id_, one in state.early.items() if turn.now <= one.deadline}
-    state.flagged = [flag for flag in state.flagged if flag.until > turn.now]
-    if state.pending is not None and _pending_due(state, state.pending) <= turn.now:
-        with turn.because(state.pending.cause):
-            want(turn, Priority.PENDING, "pods are pending for want of capacity")
-        state.pending = None
-    if state.proposal is not None and _proposal_due(state.proposal, state.settings) <= turn.now:
-        drop_proposal(turn, f"not approved within {state.settings.approval_window_s} s")
-    overdue = [one for one in state.in_flight.values() if later(one.expires_at, OVERDUE_S) <= turn.now]
-    for command in overdue:
-        id_, at, action_id = turn.event.id, turn.event.at, command.action_id
-        on_finished(turn, ActionFinished(id=id_, at=at, action_id=action_id, ended=Ended.EXPIRED, error=_EXPIRED))
-    give_up_waiting(turn)
-
-
-def _pending_due(state: ClusterState, pending: PendingPods) -> datetime:
-    """When pods that are pending are planned: soon after the first, but not often."""
-    due = later(pending.since, state.settings.pending_debounce_s)
-    if state.last_pending_at is None:
-        return due
-    return max(due, later(state.last_pending_at, state.settings.pending_interval_s))
-
-
-def _proposal_due(proposal: Proposal, settings: ClusterSettings) -> datetime:
-    return later(proposal.brief.observed_at, settings.approval_window_s)
-
-
-def _deadlines(state: ClusterState) -> list[datetime]:
-    """Everything that falls due by itself."""
-    due = [later(command.expires_at, OVERDUE_S) for command in state.in_flight.values()]
-    if state.execution is None:
-        due += [later(wish.since, WISH_PATIENCE_S) for wish in state.wishes]
-    if state.asked is not None:
-        due.append(later(state.asked.at, PLAN_TIMEOUT_S))
-    if state.pending is not None:
-        due.append(_pending_due(state, state.pending))
-    if state.proposal is not None:
-        due.append(_proposal_due(state.proposal, state.settings))
-    return due
