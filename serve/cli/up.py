@@ -1,0 +1,67 @@
+"""``spotopt up``: the whole platform on this machine, in the foreground."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from adapters.clock import SystemClock
+from adapters.embedded.folder import DataFolder
+from adapters.settings import Settings, load_settings
+from serve.operations.screen import Screen, screen_for
+from serve.operations.supervise import Supervisor, Surroundings
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--data-dir", type=FOLDER, metavar="FOLDER", help="Where everything is kept.  [~/.spotopt]")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="HTTP port of portal, API and WebSockets.  [8080]")
+@click.option("--dashboard-port", type=click.IntRange(1, 65_535), help="Port of the Ray dashboard.  [8265]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def up(as_json: bool, **given: Any) -> None:  # noqa: FBT001  # click hands options over by name
+    """Start the platform and keep it running until Ctrl-C.
+
+    PostgreSQL and Redis are embedded unless DATABASE_URL and REDIS_URL are given, Ray is local unless RAY_ADDRESS is.
+    `spotopt settings` lists everything that can be set.
+    """
+    settings = load_settings({name: value for name, value in given.items() if value is not None})
+    asyncio.run(_run(settings, screen_for(Console(), as_json=as_json)))
+
+
+async def _run(settings: Settings, screen: Screen) -> None:
+    around = Surroundings(environment=os.environ, clock=SystemClock(), screen=screen)
+    with DataFolder(settings.data_dir) as folder:
+        supervisor = Supervisor(settings, folder, around)
+        signals = Signals(supervisor, screen)
+        signals.listen()
+        await supervisor.run()
+        screen.say("Stopped; everything that was accepted is kept.")
+
+
+class Signals:
+    """The first Ctrl-C (or SIGTERM, or a closed terminal) ends in order, the second at once."""
+
+    def __init__(self, supervisor: Supervisor, screen: Screen) -> None:
+        self._supervisor = supervisor
+        self._screen = screen
+        self._count = 0
+        self._hurry: asyncio.Task[None] | None = None
+
+    def listen(self) -> None:
+        """Take the signals over."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        self._count += 1
+        if self._count == 1:
+            self._screen.say("Stopping in order (Ctrl-C again to hurry)")
+            self._supervisor.stop()
+        elif self._hurry is None:
+            self._hurry = asyncio.get_running_loop().create_task(self._supervisor.hurry())

@@ -1,0 +1,162 @@
+"""How the platform stands: the daemons of Ray, the actors by name, the application, what waits."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.state import list_actors
+from ray.util.state.exception import RayStateApiException
+
+from actors import runtime
+from actors.runtime import ActorSpec
+from domain.errors import TransientError
+from serve.operations.cluster import probe
+from serve.operations.layout import Application
+from serve.operations.messages import Part
+from serve.operations.processes import all_processes
+
+PING_S = 2.0
+"""How long actors may take to answer, all together; one that is restarted needs about 5 s and shows as not healthy."""
+STATE_S = 2
+"""How long Ray's list of actors may take, in whole seconds."""
+DAEMONS = {"gcs_server": "Ray control store", "raylet": "Ray node"}
+"""Programs of a local Ray without which nothing works, and what people call them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorRecord:
+    """What Ray knows of an actor."""
+
+    state: str
+    pid: int | None
+    restarts: int
+
+
+class Watch:
+    """Looks at everything; remembers since when each process has been there.
+
+    Parameters
+    ----------
+    specs
+        The actors that there should be.
+    url
+        Where the application is asked.
+    """
+
+    def __init__(self, specs: Sequence[ActorSpec], application: Application, *, url: str, local: bool) -> None:
+        self._specs = tuple(specs)
+        self._application = application
+        self._url = url
+        self._local = local
+        self._since: dict[str, tuple[int | None, str]] = {}
+
+    def daemons(self) -> tuple[Part, ...]:
+        """The daemons of a local Ray; one that is missing is not healthy."""
+        if not self._local:
+            return ()
+        mine = [found for found in all_processes() if found.parent == os.getpid()]
+        pids = {PurePath(found.command.partition(" ")[0]).name: found.pid for found in mine if found.command}
+        found = ((label, pids.get(program)) for program, label in DAEMONS.items())
+        return tuple(self._part(label, pid, healthy=pid is not None) for label, pid in found)
+
+    def look(self) -> tuple[Part, ...]:
+        """All parts."""
+        return (*self.daemons(), self._gateway(), *self._actors())
+
+    def queues(self) -> Mapping[str, float]:
+        """How many plans wait and are computed."""
+        try:
+            planner: Any = runtime.find(runtime.PLANNER)
+            depth: dict[str, float] = ray.get(planner.depth.remote(), timeout=PING_S)
+        except (TransientError, RayError):
+            return {}
+        return {f"plans {name}": count for name, count in depth.items()}
+
+    def _gateway(self) -> Part:
+        took_s = probe(self._url)
+        name = f"Serve application {self._application.name}"
+        return self._part(name, None, healthy=took_s is not None, latency_s=took_s, detail=self._url)
+
+    def _actors(self) -> tuple[Part, ...]:
+        records, answers = _records(), _pings([spec.name for spec in self._specs])
+        return tuple(self._actor(spec.name, records.get(spec.name), answers.get(spec.name)) for spec in self._specs)
+
+    def _actor(self, name: str, record: ActorRecord | None, answer: tuple[int, float] | None) -> Part:
+        pid = answer[0] if answer else record.pid if record else None
+        return self._part(
+            name,
+            pid,
+            healthy=answer is not None,
+            latency_s=answer[1] if answer else None,
+            restarts=record.restarts if record else 0,
+            detail=record.state.lower() if record else "",
+        )
+
+    def _part(
+        self,
+        name: str,
+        pid: int | None,
+        *,
+        healthy: bool,
+        latency_s: float | None = None,
+        restarts: int = 0,
+        detail: str = "",
+    ) -> Part:
+        known = self._since.get(name)
+        if known is None or known[0] != pid:
+            known = self._since[name] = (pid, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        return Part(
+            name=name,
+            healthy=healthy,
+            pid=pid,
+            since=known[1],
+            restarts=restarts,
+            latency_ms=None if latency_s is None else round(latency_s * 1000, 2),
+            detail=detail,
+        )
+
+
+def _records() -> dict[str, ActorRecord]:
+    """What Ray's own list says; empty while it cannot be asked, as its dashboard keeps it."""
+    try:
+        found = list_actors(
+            filters=[("ray_namespace", "=", runtime.NAMESPACE)],
+            timeout=STATE_S,
+            detail=True,
+            raise_on_missing_output=False,
+        )
+    except (RayStateApiException, RayError, OSError):
+        return {}
+    alive = sorted(found, key=lambda actor: actor.state != "DEAD")  # a living one replaces a dead one of its name
+    return {
+        str(actor.name): ActorRecord(state=actor.state, pid=actor.pid or None, restarts=int(actor.num_restarts or 0))
+        for actor in alive
+        if actor.name
+    }
+
+
+def _pings(names: Sequence[str], clock: Callable[[], float] = time.monotonic) -> dict[str, tuple[int, float]]:
+    """Process id and seconds of each actor that answers, all asked at once."""
+    started_s = clock()
+    waiting: dict[Any, str] = {}
+    for name in names:
+        try:
+            waiting[runtime.find(name).ping.remote()] = name
+        except TransientError:
+            continue
+    answers: dict[str, tuple[int, float]] = {}
+    pending: list[Any] = list(waiting)
+    while pending and (left_s := PING_S - (clock() - started_s)) > 0:
+        done, pending = ray.wait(pending, num_returns=1, timeout=left_s)
+        for ref in done:
+            try:
+                answers[waiting[ref]] = (int(ray.get(ref, timeout=PING_S)), clock() - started_s)
+            except RayError:
+                continue
+    return answers
