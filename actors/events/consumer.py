@@ -100,6 +100,7 @@ class EventConsumer:
             log.warning(
                 "an event could not be handled", cluster=event.cluster_id, event_id=event.event_id, error=reason
             )
+            await self._count_try(key, reason, again_in_s=STREAM_RETRIES_S)
             await self._services.hub.events.fail(delivery, reason)
             return
         self.handled += 1

@@ -242,6 +242,9 @@ class Host:
         now = self._now()
         if hosted.version:
             await self._handle(hosted, Restored(id=_new_id(), at=now))
+        if hosted.observed_at is not None:
+            seen = SnapshotReceived(id=_new_id(), at=now, observed_at=hosted.observed_at, nodes=hosted.nodes)
+            await self._handle(hosted, seen)
         if hosted.state.settings != hosted.settings:
             await self._handle(hosted, PolicyChanged(id=_new_id(), at=now, settings=hosted.settings))
         if hosted.state.safe_mode != hosted.safe_mode:
@@ -410,6 +413,8 @@ class Host:
         task = asyncio.get_running_loop().create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before it begins would leave its work open.
+        task.add_done_callback(lambda _: work.close())
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

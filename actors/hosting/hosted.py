@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from actors.cluster.codec import from_json
-from actors.cluster.records import ClusterSettings, NodeFacts
+from actors.cluster.records import ClusterSettings, NodeFacts, facts_of
 from actors.cluster.state import ClusterState
 from actors.hosting.carrying import FreshPlan
 from actors.hosting.policies import cluster_settings, planning_policy
+from adapters.kubernetes.snapshot import nodes_from_objects
 from adapters.postgres.ports import Transaction
 from adapters.settings import Keys
 from domain.delta import EMPTY, ObjectSet
@@ -121,7 +122,8 @@ async def _recall_objects(tx: Transaction, hosted: Hosted) -> None:
         return
     hosted.objects = await asyncio.to_thread(ObjectSet.from_bytes, snapshot.body)
     hosted.observed_at, hosted.stored_hash = snapshot.observed_at, snapshot.hash
-    hosted.nodes = tuple(hosted.state.nodes.values())
+    nodes = await asyncio.to_thread(nodes_from_objects, hosted.objects.objects("Node"))
+    hosted.nodes = facts_of(nodes, region=hosted.record.region)
 
 
 async def _signing_key(tx: Transaction, cluster_id: UUID, *, keys: Keys, now: datetime) -> SigningKey | None:
