@@ -31,6 +31,9 @@ from domain.signing import wire_time
 MAX_EARLY = 100
 """Notices kept for instances that may yet turn up as nodes. An account's queue carries other clusters' notices too."""
 
+MAX_UNSEEN = 100
+"""Nodes that no snapshot has shown and that go all the same, by the agent's word. One that names more is broken."""
+
 _WHY = {
     EvidenceKind.INTERRUPTION: "AWS takes it",
     EvidenceKind.REBALANCE: "AWS recommends to leave it",
@@ -192,6 +195,8 @@ def _find(turn: Turn, instance_id: str, *, name: str, pool: Pool) -> tuple[NodeF
         return node, True
     same_name = nodes.get(name)
     if same_name is not None and same_name.instance_id:
+        return None, False
+    if name not in turn.state.going and len(turn.state.going.keys() - nodes.keys()) >= MAX_UNSEEN:
         return None, False
     return (NodeFacts(name=name, instance_id=instance_id, pool=pool, spot=True) if name else None), False
 

@@ -32,6 +32,9 @@ ASK_AGAIN_S = 15
 MAX_ATTEMPTS = 3
 """Plans asked for in a row for the same urgent cause when each is refused."""
 
+MAX_JOBS = 100
+"""Jobs that wait for one plan."""
+
 _URGENT = (Priority.INTERRUPTION, Priority.PENDING)
 
 
@@ -175,6 +178,9 @@ def _why_not_now(turn: Turn, priority: Priority) -> str:
         return "the agent is not connected"
     if state.execution is not None:
         return f"plan {state.execution.generation} is being carried out"
+    waiting = sum(len(wish.jobs) for wish in state.wishes) + (len(state.asked.wish.jobs) if state.asked else 0)
+    if waiting >= MAX_JOBS:
+        return f"{waiting} jobs wait for a plan already"
     if priority is Priority.ROUTINE and state.last_routine_at is not None:
         again_at = later(state.last_routine_at, state.settings.cooldown_s)
         if turn.now < again_at:

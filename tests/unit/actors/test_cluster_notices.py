@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from actors.cluster.inputs import AgentConnected, PoolFlagged
+from actors.cluster.notices import MAX_UNSEEN
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
 from domain.commands import (
     Audit,
@@ -78,6 +79,26 @@ def test_a_second_notice_does_nothing_twice(second_id: str) -> None:
     second = scene.report(scene.interruption("a", id_=second_id))
     assert queued(second) == []
     assert of(second, RequestPlan) == []
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_interruption_is_acted_upon_in_every_mode(mode: Mode) -> None:
+    scene = Scene(settings=ClusterSettings(mode=mode))
+    assert queued(scene.report(scene.interruption("a"))) == [("cordon_node", "a"), ("drain_node", "a")]
+
+
+def test_a_notice_of_a_clock_that_is_wrong_counts_until_the_instance_ends() -> None:
+    scene = Scene()
+    event = replace(scene.interruption("a"), at=scene.now - timedelta(hours=1))
+    assert queued(scene.report(event)) == [("cordon_node", "a"), ("drain_node", "a")]
+
+
+def test_an_agent_that_names_ever_more_nodes_is_not_followed() -> None:
+    scene = Scene()
+    for number in range(MAX_UNSEEN + 5):
+        scene.report(scene.interruption(f"fake-{number}"))
+    assert len(scene.state.going) == MAX_UNSEEN
+    assert queued(scene.report(scene.interruption("a")))
 
 
 def test_a_notice_that_comes_after_the_end_drains_nothing_but_still_has_a_replacement_planned() -> None:

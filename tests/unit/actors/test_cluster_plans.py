@@ -16,6 +16,7 @@ from actors.cluster.inputs import (
     PolicyChanged,
     Restored,
 )
+from actors.cluster.planning import MAX_JOBS
 from actors.cluster.records import ClusterSettings, Mode, PlanBrief
 from domain.commands import (
     AskAws,
@@ -98,6 +99,13 @@ def test_a_request_is_refused_without_an_agent() -> None:
     scene = scene_with()
     scene.send(AgentLost(id="lost", at=scene.now))
     assert only(scene.optimise(), FailJob).reason == "the agent is not connected"
+
+
+def test_only_so_many_jobs_wait_for_one_plan() -> None:
+    scene = scene_with()
+    for number in range(MAX_JOBS):
+        scene.optimise(job=f"j{number}")
+    assert only(scene.optimise(job="one more"), FailJob).reason == "100 jobs wait for a plan already"
 
 
 def test_an_old_snapshot_is_renewed_before_a_plan_is_asked_for() -> None:
