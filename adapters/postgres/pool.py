@@ -99,8 +99,14 @@ class PostgresDatabase:
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[Transaction]:
         """A transaction across tenants."""
+        async with self.platform_session() as session:
+            yield over(session)
+
+    @asynccontextmanager
+    async def platform_session(self) -> AsyncIterator[Session]:
+        """A transaction across tenants for queries that belong to no repository, such as those of the seed."""
         async with self._transaction(self._platform, "BEGIN") as connection:
-            yield over(Session(connection, None))
+            yield Session(connection, None)
 
     @asynccontextmanager
     async def single(self) -> AsyncIterator[Transaction]:
