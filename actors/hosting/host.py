@@ -12,16 +12,14 @@ import gc
 import heapq
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 import structlog
 
 from actors.cluster.inputs import (
     ActionFinished,
     AgentConnected,
-    Ended,
     Input,
     PlanFailed,
     PlanReady,
@@ -31,19 +29,16 @@ from actors.cluster.inputs import (
     SnapshotReceived,
     Tick,
 )
-from actors.cluster.records import facts_of
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
-from actors.hosting.hosted import Hosted, wake
-from actors.hosting.ports import ClusterView, Report, ReportAnswer
-from actors.planning.order import PlanAnswer, PlanOrder
+from actors.hosting.hosted import Hosted, ended_meanwhile, view_of, wake
+from actors.hosting.messages import messages_of
+from actors.hosting.objects import SNAPSHOT_EVERY_S, store_objects, take_over
+from actors.hosting.ports import Aws, ClusterView, Planner, Registry, Report, ReportAnswer
+from actors.planning.order import PlanOrder
 from actors.services import Services
-from adapters.kubernetes.snapshot import nodes_from_objects
-from adapters.redis import keys as names
-from adapters.redis.ports.bus import Message
 from domain.commands import (
     AskAws,
-    AskForSnapshot,
     CancelPlan,
     Command,
     Persist,
@@ -52,58 +47,14 @@ from domain.commands import (
     ReportEvidence,
     RequestPlan,
     Schedule,
-    TellPortal,
-    WakeAgent,
 )
-from domain.delta import BaseMismatchError, ObjectSet, apply_delta
+from domain.delta import BaseMismatchError
 from domain.errors import InputError, RejectedError, SpotOptimizerError
-from domain.market import Pool
-from domain.wire.socket import CommandMessage, ResendMessage
-from domain.work import ActionStatus, StoredSnapshot
-
-SNAPSHOT_EVERY_S = 60.0
-"""How often the objects of a cluster are stored at most: an agent sends them anew in a second when they are lost."""
 
 SWEEP_EVERY_S = 15.0
 """How often clusters are looked through for objects to store and sleepers to put to bed."""
 
-STORED_AT_ONCE = 8
-"""Clusters whose objects are stored side by side."""
-
-_ENDS = {
-    ActionStatus.COMPLETED: Ended.COMPLETED,
-    ActionStatus.FAILED: Ended.FAILED,
-    ActionStatus.EXPIRED: Ended.EXPIRED,
-}
-
 log = structlog.get_logger(__name__)
-
-
-class Planner(Protocol):
-    """Makes plans; see `actors.planning`."""
-
-    async def plan(self, order: PlanOrder) -> PlanAnswer:
-        """The answer to an order."""
-
-    async def cancel(self, request: str) -> None:
-        """Stop planning."""
-
-
-class Registry(Protocol):
-    """Hears what was seen of pools, and knows which are flagged; see `actors.risk`."""
-
-    async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
-        """Take note of evidence."""
-
-    def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
-        """Pools of a region that this organisation avoids now, from memory."""
-
-
-class Aws(Protocol):
-    """Launches and terminates instances."""
-
-    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
-        """Do what is asked, and say how it ended."""
 
 
 class Host:
@@ -129,7 +80,7 @@ class Host:
     async def close(self) -> None:
         """Store what is not stored yet and stop."""
         self._closing = True
-        await self._store_objects(list(self._awake.values()), every_s=0.0)
+        await store_objects(self._services, list(self._awake.values()))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -140,18 +91,13 @@ class Host:
         """Take over what an agent has collected."""
         async with self._turn(report.cluster_id) as hosted:
             try:
-                changed = await _merged(hosted.objects, report)
+                if not await take_over(hosted, report):
+                    return ReportAnswer(need_full=True)
             except BaseMismatchError:
-                return ReportAnswer(need_full=True)
-            if changed is not None:
-                await self._take_over(hosted, changed, at=report.at)
-            elif hosted.observed_at is None:
                 return ReportAnswer(need_full=True)
             now = self._now()
             if not hosted.state.connected:
                 await self._handle(hosted, AgentConnected(id=_new_id(), at=now))
-            if changed is not None or report.at > (hosted.observed_at or report.at):
-                hosted.observed_at = report.at
             seen = SnapshotReceived(id=_new_id(), at=now, observed_at=report.at, nodes=hosted.nodes)
             await self._handle(hosted, seen)
         return ReportAnswer(need_full=False)
@@ -165,7 +111,7 @@ class Host:
         """How the cluster stands."""
         was_awake = cluster_id in self._awake
         async with self._turn(cluster_id) as hosted:
-            return _view_of(hosted, awake=was_awake)
+            return view_of(hosted, awake=was_awake)
 
     async def refresh(self, cluster_id: UUID) -> None:
         """Read policy, configuration and keys of a cluster anew, if it is awake."""
@@ -225,7 +171,7 @@ class Host:
                     now=self._now(),
                     max_snapshot_age_s=services.settings.snapshot_max_age_s,
                 )
-                ended = await _ended_meanwhile(tx, hosted)
+                ended = await ended_meanwhile(tx, hosted)
             hosted.stored_at_s = services.clock.monotonic()
             async with hosted.turn:
                 self._awake[cluster_id] = hosted
@@ -272,7 +218,7 @@ class Host:
             log.error("actions were not queued: the cluster has no valid key", cluster=str(hosted.id))
 
     async def _pass_on(self, hosted: Hosted, commands: Sequence[Command]) -> None:
-        messages = [message for command in commands for message in _messages(hosted, command, self._now())]
+        messages = [message for command in commands for message in messages_of(str(hosted.id), command, self._now())]
         if messages:
             await self._services.hub.bus.publish_many(messages)
         for command in commands:
@@ -331,43 +277,6 @@ class Host:
     async def _ask_aws(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> None:
         await self.tell(cluster_id, await self._aws.carry_out(cluster_id, organization_id, command))
 
-    # Objects
-
-    async def _take_over(self, hosted: Hosted, changed: ObjectSet, *, at: datetime) -> None:
-        if hosted.observed_at is None or not changed.equals(hosted.objects, "Node"):
-            nodes = await asyncio.to_thread(nodes_from_objects, changed.objects("Node"))
-            hosted.nodes = facts_of(nodes, region=hosted.record.region)
-        hosted.objects, hosted.observed_at = changed, at
-
-    async def _store_objects(self, clusters: Sequence[Hosted], *, every_s: float) -> None:
-        now_s = self._services.clock.monotonic()
-        due = [
-            hosted
-            for hosted in clusters
-            if hosted.observed_at is not None
-            and hosted.objects.hash != hosted.stored_hash
-            and now_s - hosted.stored_at_s >= every_s
-        ]
-        for first in range(0, len(due), STORED_AT_ONCE):
-            await asyncio.gather(*(self._store_objects_of(hosted) for hosted in due[first : first + STORED_AT_ONCE]))
-
-    async def _store_objects_of(self, hosted: Hosted) -> None:
-        objects, observed_at = hosted.objects, hosted.observed_at
-        if observed_at is None:
-            return
-        body = await asyncio.to_thread(objects.to_bytes)
-        snapshot = StoredSnapshot(
-            cluster_id=hosted.id,
-            organization_id=hosted.organization_id,
-            body=body,
-            hash=objects.hash,
-            observed_at=observed_at,
-            stored_at=self._now(),
-        )
-        async with self._services.database.single() as tx:
-            await tx.snapshots.put(snapshot)
-        hosted.stored_hash, hosted.stored_at_s = objects.hash, self._services.clock.monotonic()
-
     # Time
 
     async def _tick_forever(self) -> None:
@@ -391,7 +300,7 @@ class Host:
 
     async def sweep(self) -> int:
         """Store objects that have changed, put idle clusters to sleep and give their memory back; says how many."""
-        await self._store_objects(list(self._awake.values()), every_s=SNAPSHOT_EVERY_S)
+        await store_objects(self._services, list(self._awake.values()), every_s=SNAPSHOT_EVERY_S)
         before_s = self._services.clock.monotonic() - self._services.settings.cluster_idle_s
         idle = [hosted for hosted in self._awake.values() if hosted.used_at_s < before_s and not hosted.is_busy]
         for hosted in idle:
@@ -402,7 +311,7 @@ class Host:
         return len(idle)
 
     async def _doze_off(self, hosted: Hosted) -> None:
-        await self._store_objects([hosted], every_s=0.0)
+        await store_objects(self._services, [hosted])
         if self._awake.get(hosted.id) is hosted:
             del self._awake[hosted.id]
 
@@ -425,68 +334,6 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         log.info("a cluster is gone", error=str(err))
     except SpotOptimizerError as err:
         log.warning("background work has failed", error=str(err), kind=type(err).__name__)
-
-
-async def _merged(objects: ObjectSet, report: Report) -> ObjectSet | None:
-    if report.full is not None:
-        return await asyncio.to_thread(ObjectSet.from_bytes, report.full)
-    if report.delta is not None:
-        return apply_delta(objects, report.delta)
-    return None
-
-
-async def _ended_meanwhile(tx: Any, hosted: Hosted) -> list[ActionFinished]:
-    """Actions that ended while the cluster was not listening."""
-    waiting = [id_ for id_, command in hosted.state.in_flight.items() if isinstance(command, QueueAction)]
-    if not waiting:
-        return []
-    open_ids = {str(action.id) for action in await tx.actions.open_of_cluster(hosted.id)}
-    ended = []
-    for action_id in (one for one in waiting if one not in open_ids):
-        action = await tx.actions.get(UUID(action_id))
-        if action is not None and action.status in _ENDS:
-            at = action.completed_at or action.expires_at
-            end = _ENDS[action.status]
-            ended.append(
-                ActionFinished(id=f"end of {action_id}", at=at, action_id=action_id, ended=end, error=action.error)
-            )
-    return ended
-
-
-def _messages(hosted: Hosted, command: Command, now: datetime) -> list[Message]:
-    """What a command tells others at once."""
-    cluster = str(hosted.id)
-    match command:
-        case WakeAgent():
-            return [Message(channel=names.agent_command(cluster), body=CommandMessage().model_dump_json().encode())]
-        case AskForSnapshot():
-            return [Message(channel=names.agent_command(cluster), body=ResendMessage().model_dump_json().encode())]
-        case TellPortal(topic=topic, data=data):
-            body = orjson.dumps({"topic": topic, "cluster_id": cluster, "at": now, "data": dict(data)})
-            return [Message(channel=names.cluster_events(cluster), body=body)]
-    return []
-
-
-def _view_of(hosted: Hosted, *, awake: bool) -> ClusterView:
-    state = hosted.state
-    return ClusterView(
-        awake=awake,
-        snapshot_at=hosted.observed_at,
-        snapshot_hash=hosted.objects.hash,
-        nodes=len(state.nodes),
-        pods=hosted.objects.count("Pod"),
-        going=tuple(sorted(state.going)),
-        mode=str(state.settings.mode),
-        safe_mode=state.safe_mode,
-        accepted_generation=state.accepted,
-        planning=state.asked is not None,
-        executing_generation=state.execution.generation if state.execution else None,
-        proposed_generation=state.proposal.brief.generation if state.proposal else None,
-        story=tuple(
-            {"at": line.at.isoformat(), "cause": line.cause, "event": line.event, "text": line.text}
-            for line in state.story_lines
-        ),
-    )
 
 
 def _give_memory_back() -> None:

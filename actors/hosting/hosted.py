@@ -7,21 +7,32 @@ from datetime import datetime
 from uuid import UUID
 
 from actors.cluster.codec import from_json
+from actors.cluster.inputs import ActionFinished, Ended
 from actors.cluster.records import ClusterSettings, NodeFacts, facts_of
 from actors.cluster.state import ClusterState
 from actors.hosting.carrying import FreshPlan
 from actors.hosting.policies import cluster_settings, planning_policy
+from actors.hosting.ports import ClusterView
 from adapters.kubernetes.snapshot import nodes_from_objects
 from adapters.postgres.ports import Transaction
 from adapters.settings import Keys
+from domain.commands import QueueAction
 from domain.delta import EMPTY, ObjectSet
 from domain.errors import RejectedError
 from domain.fleet import Cluster, ClusterStatus
 from domain.policy import Policy
 from domain.signing import SigningKey
+from domain.work import ActionStatus
 
 SAFE_MODE = "SAFE_MODE"
 """Key of the configuration that admins switch; ``TRUE`` is on."""
+
+
+_ENDS = {
+    ActionStatus.COMPLETED: Ended.COMPLETED,
+    ActionStatus.FAILED: Ended.FAILED,
+    ActionStatus.EXPIRED: Ended.EXPIRED,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,3 +146,44 @@ async def _signing_key(tx: Transaction, cluster_id: UUID, *, keys: Keys, now: da
 
 def _new_state(record: Cluster) -> ClusterState:
     return ClusterState(cluster=str(record.id), organisation=str(record.organization_id), region=record.region)
+
+
+async def ended_meanwhile(tx: Transaction, hosted: Hosted) -> list[ActionFinished]:
+    """Actions that ended while the cluster was not listening."""
+    waiting = [id_ for id_, command in hosted.state.in_flight.items() if isinstance(command, QueueAction)]
+    if not waiting:
+        return []
+    open_ids = {str(action.id) for action in await tx.actions.open_of_cluster(hosted.id)}
+    ended = []
+    for action_id in (one for one in waiting if one not in open_ids):
+        action = await tx.actions.get(UUID(action_id))
+        if action is not None and action.status in _ENDS:
+            at = action.completed_at or action.expires_at
+            end = _ENDS[action.status]
+            ended.append(
+                ActionFinished(id=f"end of {action_id}", at=at, action_id=action_id, ended=end, error=action.error)
+            )
+    return ended
+
+
+def view_of(hosted: Hosted, *, awake: bool) -> ClusterView:
+    """How a cluster stands; ``awake`` says whether it was before somebody looked."""
+    state = hosted.state
+    return ClusterView(
+        awake=awake,
+        snapshot_at=hosted.observed_at,
+        snapshot_hash=hosted.objects.hash,
+        nodes=len(state.nodes),
+        pods=hosted.objects.count("Pod"),
+        going=tuple(sorted(state.going)),
+        mode=str(state.settings.mode),
+        safe_mode=state.safe_mode,
+        accepted_generation=state.accepted,
+        planning=state.asked is not None,
+        executing_generation=state.execution.generation if state.execution else None,
+        proposed_generation=state.proposal.brief.generation if state.proposal else None,
+        story=tuple(
+            {"at": line.at.isoformat(), "cause": line.cause, "event": line.event, "text": line.text}
+            for line in state.story_lines
+        ),
+    )

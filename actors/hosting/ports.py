@@ -1,4 +1,4 @@
-"""What others may ask of the hosts of clusters, as an interface: the gateway, the consumers of events, the clock."""
+"""What others may ask of the hosts of clusters, and what the hosts ask of others, as interfaces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from actors.cluster.inputs import Input
+from actors.cluster.inputs import ActionFinished, Input
+from actors.planning.order import PlanAnswer, PlanOrder
+from domain.commands import AskAws, ReportEvidence
 from domain.delta import Delta
+from domain.market import Pool
 from domain.wire.messages import NodeUsage, PodUsage
 
 
@@ -75,3 +78,30 @@ class Clusters(Protocol):
 
     async def forget(self, cluster_id: UUID) -> None:
         """The cluster was deleted or disconnected: drop it from memory."""
+
+
+class Planner(Protocol):
+    """Makes plans; see `actors.planning`."""
+
+    async def plan(self, order: PlanOrder) -> PlanAnswer:
+        """The answer to an order."""
+
+    async def cancel(self, request: str) -> None:
+        """Stop planning."""
+
+
+class Registry(Protocol):
+    """Hears what was seen of pools, and knows which are flagged; see `actors.risk`."""
+
+    async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        """Take note of evidence."""
+
+    def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
+        """Pools of a region that this organisation avoids now, from memory."""
+
+
+class Aws(Protocol):
+    """Launches and terminates instances."""
+
+    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
+        """Do what is asked, and say how it ended."""
