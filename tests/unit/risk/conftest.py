@@ -1,0 +1,5 @@
+"""A registry over twins."""
+
+from tests.unit.platform_world import world
+
+__all__ = ["world"]
