@@ -8,18 +8,19 @@ from typing import Generic, TypeVar
 from domain.errors import TransientError
 
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
-class Batcher(Generic[Item]):
+class Batcher(Generic[Item, Answer]):
     """Gathers what callers hand in while the call before is under way, and hands it on in one.
 
     There is no timer: a lone caller is served at once, and batches grow by themselves with the load. Each caller waits
-    until its own item has been handed on, and gets the error if that failed. Belongs to one event loop.
+    for the answer to its own item, and gets the error if the batch failed. Belongs to one event loop.
 
     Parameters
     ----------
     flush
-        Takes a batch, such as `Heartbeats.record`.
+        Takes a batch, and answers each item, in the same order.
     most
         Items in one batch.
     capacity
@@ -27,16 +28,16 @@ class Batcher(Generic[Item]):
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[Item]], Awaitable[None]], *, most: int = 500, capacity: int = 20_000
+        self, flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]], *, most: int = 100, capacity: int = 20_000
     ) -> None:
         self._flush = flush
         self._most = most
         self._capacity = capacity
-        self._waiting: deque[tuple[Item, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
-    async def add(self, item: Item) -> None:
-        """Hand in one item; it has been handed on when this comes back.
+    async def add(self, item: Item) -> Answer:
+        """Hand in one item; the answer to it.
 
         Raises
         ------
@@ -45,23 +46,25 @@ class Batcher(Generic[Item]):
         """
         if len(self._waiting) >= self._capacity:
             raise TransientError(f"{self._capacity} calls wait already")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work(), name="batcher")
-        await done
+        return await done
 
     async def _work(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            error = await self._hand_on([item for item, _ in batch])
-            for _, done in batch:
+            try:
+                answers = await self._flush([item for item, _ in batch])
+            except Exception as err:  # noqa: BLE001 - one step of the loop; every caller of this batch gets the error
+                _settle([done for _, done in batch if not done.done()], err)
+                continue
+            for (_, done), answer in zip(batch, answers, strict=True):
                 if not done.done():
-                    done.set_exception(error) if error else done.set_result(None)
+                    done.set_result(answer)
 
-    async def _hand_on(self, items: Sequence[Item]) -> Exception | None:
-        try:
-            await self._flush(items)
-        except Exception as err:  # noqa: BLE001 - one step of the loop; every caller of this batch gets the error
-            return err
-        return None
+
+def _settle(waiting: Sequence[asyncio.Future[Answer]], err: Exception) -> None:
+    for done in waiting:
+        done.set_exception(err)

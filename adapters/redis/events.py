@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from adapters.clock import Clock
 from adapters.redis import keys, wire
+from adapters.redis.batching import Batcher
 from adapters.redis.connection import translated
 from adapters.redis.ports.events import (
     ALL_PRIORITIES,
@@ -69,6 +70,7 @@ class RedisEventStream:
         self._clock = clock
         self._rules = rules or EventRules()
         self._lives: defaultdict[str, _Life] = defaultdict(_Life)
+        self._offers = Batcher(self.offer_many)
         self._offer = client.register_script(script("offer"))
         self._take = client.register_script(script("take"))
         self._ack = client.register_script(script("ack"))
@@ -77,8 +79,8 @@ class RedisEventStream:
         self._requeue = client.register_script(script("requeue"))
 
     async def offer(self, event: Event) -> Offered:
-        """Hand in one event."""
-        return (await self.offer_many([event]))[0]
+        """Hand in one event; those handed in at the same time go in one round trip."""
+        return await self._offers.add(event)
 
     async def offer_many(self, events: Sequence[Event]) -> tuple[Offered, ...]:
         """Hand in several in one round trip."""

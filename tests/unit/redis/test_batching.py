@@ -15,17 +15,18 @@ class Sink:
         self.gate = asyncio.Event()
         self.error: Exception | None = None
 
-    async def flush(self, items: Sequence[int]) -> None:
+    async def flush(self, items: Sequence[int]) -> list[int]:
         await self.gate.wait()
         if self.error:
             raise self.error
         self.batches.append(list(items))
+        return [10 * item for item in items]
 
 
 async def test_a_lone_caller_is_served_at_once() -> None:
     sink = Sink()
     sink.gate.set()
-    await Batcher(sink.flush).add(1)
+    assert await Batcher(sink.flush).add(1) == 10
     assert sink.batches == [[1]]
 
 
@@ -37,12 +38,12 @@ async def test_what_gathers_during_a_call_goes_out_in_one() -> None:
         while not batcher._worker:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        for number in range(1, 6):
-            tasks.create_task(batcher.add(number))
+        later = [tasks.create_task(batcher.add(number)) for number in range(1, 6)]
         await asyncio.sleep(0)
         assert not first.done()
         sink.gate.set()
     assert sink.batches == [[0], [1, 2, 3], [4, 5]]
+    assert [task.result() for task in later] == [10, 20, 30, 40, 50]
 
 
 async def test_an_error_reaches_every_caller_of_its_batch_and_the_next_batch_is_tried() -> None:
@@ -53,7 +54,7 @@ async def test_an_error_reaches_every_caller_of_its_batch_and_the_next_batch_is_
     outcomes = await asyncio.gather(batcher.add(1), batcher.add(2), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [TransientError, TransientError]
     sink.error = None
-    await batcher.add(3)
+    assert await batcher.add(3) == 30
     assert sink.batches == [[3]]
 
 
