@@ -25,6 +25,6 @@ class PostgresConfig(Repository):
 
     async def set(self, key: str, value: str, *, by: str, now: datetime) -> str | None:
         """Change one."""
-        (row,) = await self._session.rows(SQL["set"], {"key": key, "value": value, "by": by, "now": now})
-        before: str | None = row["value"]
-        return before
+        before = await self._session.row(SQL["lock"], {"key": key})
+        await self._session.run(SQL["set"], {"key": key, "value": value, "by": by, "now": now})
+        return None if before is None else str(before["value"])
