@@ -1,0 +1,1 @@
+"""Who calls: people by sessions, agents by keys."""

@@ -1,0 +1,1 @@
+"""What agents ask for thousands of times a second: answered from memory and in batches."""

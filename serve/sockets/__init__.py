@@ -1,0 +1,1 @@
+"""WebSockets: agents, portal pages, admin consoles."""

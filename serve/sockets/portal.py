@@ -1,0 +1,149 @@
+"""WebSockets of portal pages and admin consoles: they only listen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, WebSocket
+
+from adapters.redis import keys
+from adapters.redis.ports import Gap, Message
+from domain.errors import TransientError
+from domain.fleet import Cluster
+from domain.paging import MAX_PAGE, Cursor, PageRequest
+from serve.auth.callers import Caller, Member
+from serve.gateway.context import Gateway, gateway_of
+from serve.sockets import guests
+from serve.sockets.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
+
+router = APIRouter()
+
+RELIST_S = 30.0
+"""How long a page may not see a cluster that was connected after it was opened."""
+RESYNC_TEXT = orjson.dumps({"type": "resync"}).decode()
+"""Tells a page that messages may be missing: read the lists anew."""
+
+
+@router.websocket("/clusters/heartbeat")
+async def heartbeats(socket: WebSocket) -> None:
+    """Heartbeats and events of the organisation's clusters, as they come."""
+    gateway = gateway_of(socket)
+    caller = await guests.member(socket, gateway)
+    if caller is not None:
+        await _serve(socket, gateway, caller, partial(_clusters, gateway, caller))
+
+
+@router.websocket("/admin/logs")
+async def logs(socket: WebSocket) -> None:
+    """The last log lines of all processes, then new ones as they come."""
+    await _logs(socket, recent=gateway_of(socket).recent_logs.lines())
+
+
+@router.websocket("/admin/logs/live")
+async def live_logs(socket: WebSocket) -> None:
+    """New log lines of all processes, as they come."""
+    await _logs(socket, recent=())
+
+
+async def _logs(socket: WebSocket, *, recent: tuple[bytes, ...]) -> None:
+    gateway = gateway_of(socket)
+    caller = await guests.super_admin(socket, gateway)
+    if caller is not None:
+        await _serve(socket, gateway, caller, partial(_log_lines, gateway, recent), capacity=1_000)
+
+
+Feed = Callable[[Connection], Coroutine[Any, Any, None]]
+
+
+async def _serve(socket: WebSocket, gateway: Gateway, caller: Caller, feed: Feed, *, capacity: int = 256) -> None:
+    await socket.accept()
+    connection = Connection(
+        socket,
+        gateway.services.clock,
+        still_welcome=lambda: guests.still_welcome(gateway, caller),
+        capacity=capacity,
+    )
+    feeding = asyncio.create_task(_fed(connection, feed))
+    try:
+        await connection.run()
+    finally:
+        feeding.cancel()
+        with suppress(asyncio.CancelledError):
+            await feeding
+
+
+async def _fed(connection: Connection, feed: Feed) -> None:
+    try:
+        await feed(connection)
+        connection.close(CLOSE_GOING_AWAY, "the service stops")
+    except TransientError:
+        connection.close(CLOSE_TRY_LATER, "a part of the service is away; connect again")
+
+
+async def _log_lines(gateway: Gateway, recent: tuple[bytes, ...], connection: Connection) -> None:
+    async with gateway.services.hub.bus.subscribe(keys.SYSTEM_LOGS) as lines:
+        for line in recent:
+            connection.put(line.decode(errors="replace"))
+        async for item in lines:
+            connection.put(RESYNC_TEXT if isinstance(item, Gap) else item.body.decode(errors="replace"))
+
+
+async def _clusters(gateway: Gateway, caller: Member, connection: Connection) -> None:
+    """Follow the channels of the clusters there are; look again for others every half minute."""
+    clusters = [cluster.id async for cluster in _all(gateway, caller.home)]
+    while True:
+        followed = asyncio.create_task(_follow(gateway, clusters, connection))
+        try:
+            clusters = await _others(gateway, caller, clusters, followed)
+        finally:
+            followed.cancel()
+            with suppress(asyncio.CancelledError):
+                await followed
+        connection.put(RESYNC_TEXT)
+
+
+async def _others(gateway: Gateway, caller: Member, known: list[UUID], followed: asyncio.Task[None]) -> list[UUID]:
+    """The clusters, when they are no longer the known ones."""
+    while not followed.done():
+        await gateway.services.clock.sleep(RELIST_S)
+        found = [cluster.id async for cluster in _all(gateway, caller.home)]
+        if set(found) != set(known):
+            return found
+    followed.result()
+    return known
+
+
+async def _follow(gateway: Gateway, clusters: list[UUID], connection: Connection) -> None:
+    names = [name for one in clusters for name in (keys.agent_heartbeat(str(one)), keys.cluster_events(str(one)))]
+    if not names:
+        await asyncio.Event().wait()
+    async with gateway.services.hub.bus.subscribe(*names) as subscription:
+        async for item in subscription:
+            connection.put(RESYNC_TEXT if isinstance(item, Gap) else _told(item))
+
+
+async def _all(gateway: Gateway, organization_id: UUID) -> AsyncIterator[Cluster]:
+    after: Cursor | None = None
+    async with gateway.services.database.tenant(organization_id) as tx:
+        while True:
+            page = await tx.clusters.page(organization_id, PageRequest(limit=MAX_PAGE, after=after))
+            for cluster in page.items:
+                yield cluster
+            after = page.next
+            if after is None:
+                return
+
+
+def _told(message: Message) -> str:
+    """A message of a channel as pages get it: what it is, of which cluster, and what it says."""
+    kind, _, cluster_id = message.channel.rpartition(":")
+    try:
+        data = orjson.loads(message.body)
+    except ValueError:
+        data = {}
+    word = "heartbeat" if kind == keys.agent_heartbeat("").rstrip(":") else "event"
+    return orjson.dumps({"type": word, "cluster_id": cluster_id, "data": data}).decode()
