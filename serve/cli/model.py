@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_SHOWN = ("auc", "average_precision", "brier", "log_loss", "calibration_error")
+_HEADINGS = {
+    "auc": "AUC", "average_precision": "AP", "brier": "Brier", "log_loss": "log loss", "calibration_error": "ECE",
+}  # fmt: skip
+_SHOWN = tuple(_HEADINGS)
+_WIDE = 120
+"""Columns of the table in a file or a pipe."""
 
 
 @click.group()
@@ -84,6 +89,8 @@ def evaluate(
         click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
         return
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     _print(console, judged)
     if survival is not None:
         _print_survival(console, survival)
@@ -173,21 +180,29 @@ def _plain(each: "Judged") -> dict[str, object]:
 
 def _print(console: Console, judged: "Sequence[Judged]") -> None:
     for each in judged:
-        title = (
+        console.print(
             f"{each.name}, {each.horizon_h} h: {each.rows} rows of {each.days} days, {each.realised:.3f} with a drop; "
-            f"realised rate within the interval in {each.coverage:.0%} of the tenths"
+            f"realised rate within the interval in {each.coverage:.0%} of the tenths",
+            highlight=False,
         )
-        sheet = Sheet(box=None, title=title, title_justify="left")
+        sheet = Sheet(box=None)
         sheet.add_column("", header_style="dim")
-        for name in (*_SHOWN, *(f"AUC {region}" for region in each.regions)):
-            sheet.add_column(name.replace("_", " "), justify="right", header_style="dim")
+        for name in (*_SHOWN, *each.regions):
+            sheet.add_column(_HEADINGS.get(name, name), justify="right", header_style="dim")
         for predictor, found in each.figures.items():
-            cells = [f"{found[name].value:.4f} ({found[name].low:.3f}–{found[name].high:.3f})" for name in _SHOWN]
+            cells = [f"{found[name].value:.4f}" for name in _SHOWN]
             sheet.add_row(predictor, *cells, *(f"{region[predictor]:.3f}" for region in each.regions.values()))
+            ends = [f"{found[name].low:.3f}–{found[name].high:.3f}" for name in _SHOWN]
+            sheet.add_row("  90 %", *ends, style="dim")
         console.print(sheet)
         for note in each.notes:
             console.print(f"note: {note}", highlight=False, markup=False)
         console.print()
+    console.print(
+        "Columns named after regions: AUC there. 90 %: of the resamples of days. ECE: ten bins of equal width.",
+        style="dim",
+        highlight=False,
+    )
 
 
 def _print_survival(console: Console, found: "SurvivalReport") -> None:

@@ -8,13 +8,13 @@ from solvers.interruption.model import RiskModel
 
 SHOWN = ("auc", "average_precision", "brier", "log_loss", "calibration_error")
 LIMITS = """\
-- The trees grew on scarce GPU types alone (K80 and V100: p2 and p3), none seen for more than a month. No recording of a
-  CPU type went into them; of other families the prior from the Spot advisor speaks.
-- A recorded drop says that a launch would have failed, not that AWS took a running instance. Rates of drops are far above
-  rates of interruptions, and how closely the two go together is not known.
+- The trees grew on scarce GPU types alone (K80 and V100: p2 and p3), none seen for more than a month. No recording of
+  a CPU type went into them; of other families the prior from the Spot advisor speaks.
+- A recorded drop says that a launch would have failed, not that AWS took a running instance. Rates of drops are far
+  above rates of interruptions, and how closely the two go together is not known.
 - Each probe is repeated for up to 10.6 minutes in the 2023 recording: nothing shorter is seen.
-- The share of time up drifts from week to week. Ranking survives that better than rates do, and rates at 1 h better than
-  at 4 h and 12 h: see the calibration errors.
+- The share of time up drifts from week to week. Ranking survives that better than rates do, and rates at 1 h better
+  than at 4 h and 12 h: see the calibration errors.
 - Hours and weekdays rest on an inferred start of the 2023 recording, whose time zone is not stated.
 - Prices and placement scores are in the contract but in no recording: these trees do not use them.
 - The advisor counts over a region and a month in five steps; its prior knows no zone and no hour."""
@@ -29,8 +29,8 @@ ORIGIN = (
 def model_card(model: RiskModel, *, judged: Sequence[Judged] = (), sha256: str) -> str:
     """The card as Markdown."""
     what = (
-        f"Contract v{model.contract.version}. Gradient-boosted trees (LightGBM text), monotone where the field knows the "
-        f"sign, one forest per horizon ({_hours(model)}). SHA-256 of the model file: `{sha256}`."
+        f"Contract v{model.contract.version}. Gradient-boosted trees (LightGBM text), monotone where the field knows "
+        f"the sign, one forest per horizon ({_hours(model)}). SHA-256 of the model file: `{sha256}`."
     )
     who = (
         f"Families that the trees answer for: {', '.join(sorted(model.families))}. All others: prior, worth "
@@ -88,7 +88,7 @@ def _recordings(about: Mapping[str, Any]) -> str:
 
 def _horizons(about: Mapping[str, Any]) -> str:
     lines = ["| horizon | trees | calibrator | its rows | log loss: none, beta, isotonic |", "|---:|---:|---|---:|---|"]
-    for hours, each in about.get("horizons", {}).items():
+    for hours, each in sorted(about.get("horizons", {}).items(), key=lambda item: int(item[0])):
         loss = each["calibration_log_loss"]
         lines.append(
             f"| {hours} h | {each['trees']} | {each['calibration']} | {each['calibration_rows']} | "

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from domain.errors import InputError
-from solvers.interruption.boost import Boosting, grow, margins, trees_wanted
+from solvers.interruption.boost import Boosting, grow, margins, slim, trees_wanted
 from solvers.interruption.calibrate import Scored, calibrate, losses
 from solvers.interruption.calibration import CalibrationTable
 from solvers.interruption.contract import V1_0
@@ -124,7 +124,7 @@ def fit_horizon(task: HorizonTask) -> Fitted:
     booster = grow(_training(task.tables, task.horizon_h, share=1.0), trees=trees, boosting=task.boosting)
     return Fitted(
         horizon_h=task.horizon_h,
-        text=str(booster.model_to_string()),
+        text=slim(str(booster.model_to_string())),
         trees=trees,
         table=calibrate(scored, seed=task.boosting.seed),
         scored=scored,
