@@ -6,10 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from serve.cli.catalog import catalog
+from serve.cli.down import down
 from serve.cli.errors import exit_code_of
 from serve.cli.explain import explain
 from serve.cli.model import model
 from serve.cli.plan import plan
+from serve.cli.status import status
 from serve.cli.up import up
 
 _DISTRIBUTION = "spot-optimizer"
@@ -33,6 +35,8 @@ spotopt.add_command(plan)
 spotopt.add_command(explain)
 spotopt.add_command(catalog)
 spotopt.add_command(up)
+spotopt.add_command(status)
+spotopt.add_command(down)
 spotopt.add_command(model)
 
 

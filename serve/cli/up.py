@@ -1,25 +1,26 @@
 """``spotopt up``: the whole platform on this machine, in the foreground."""
 
 import asyncio
+import logging
 import os
 import signal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
-from adapters.settings import Settings, load_settings
+from serve.operations.options import data_dir_option, settings_with
 from serve.operations.screen import Screen, screen_for
-from serve.operations.supervise import Supervisor, Surroundings
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+if TYPE_CHECKING:
+    from adapters.settings import Settings
+    from serve.operations.supervise import Supervisor
 
 
 @click.command()
-@click.option("--data-dir", type=FOLDER, metavar="FOLDER", help="Where everything is kept.  [~/.spotopt]")
+@data_dir_option
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65_535), help="HTTP port of portal, API and WebSockets.  [8080]")
 @click.option("--dashboard-port", type=click.IntRange(1, 65_535), help="Port of the Ray dashboard.  [8265]")
@@ -30,13 +31,20 @@ def up(as_json: bool, **given: Any) -> None:  # noqa: FBT001  # click hands opti
     PostgreSQL and Redis are embedded unless DATABASE_URL and REDIS_URL are given, Ray is local unless RAY_ADDRESS is.
     `spotopt settings` lists everything that can be set.
     """
-    settings = load_settings({name: value for name, value in given.items() if value is not None})
-    asyncio.run(_run(settings, screen_for(Console(), as_json=as_json)))
+    asyncio.run(_run(settings_with(**given), screen_for(Console(), as_json=as_json)))
 
 
-async def _run(settings: Settings, screen: Screen) -> None:
+async def _run(settings: "Settings", screen: Screen) -> None:
+    # Database drivers and migrations take two seconds to import, which no other command should wait for.
+    from serve.operations.supervise import Supervisor, Surroundings
+
     around = Surroundings(environment=os.environ, clock=SystemClock(), screen=screen)
     with DataFolder(settings.data_dir) as folder:
+        logging.basicConfig(
+            filename=folder.subfolder("logs") / "up.log",
+            format="%(asctime)s %(levelname)s %(name)s %(message)s",
+            force=True,
+        )
         supervisor = Supervisor(settings, folder, around)
         signals = Signals(supervisor, screen)
         signals.listen()
@@ -47,7 +55,7 @@ async def _run(settings: Settings, screen: Screen) -> None:
 class Signals:
     """The first Ctrl-C (or SIGTERM, or a closed terminal) ends in order, the second at once."""
 
-    def __init__(self, supervisor: Supervisor, screen: Screen) -> None:
+    def __init__(self, supervisor: "Supervisor", screen: Screen) -> None:
         self._supervisor = supervisor
         self._screen = screen
         self._count = 0

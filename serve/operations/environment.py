@@ -84,6 +84,8 @@ def platform_environment(
         "SPOTOPT_PORT": str(settings.port),
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray would run everything but its own daemons at niceness 15; ours steps back by itself where it should.
+        "RAY_worker_niceness": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PYTHONUNBUFFERED": "1",

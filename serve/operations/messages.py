@@ -83,6 +83,11 @@ class Report:
     queues: Mapping[str, float] = field(default_factory=dict)
 
 
+def in_ms(seconds: float | None) -> float | None:
+    """Seconds as milliseconds with two digits."""
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
 def encode(report: Report) -> bytes:
     """One line, with its end."""
     return orjson.dumps(asdict(report), option=orjson.OPT_APPEND_NEWLINE)

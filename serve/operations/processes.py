@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.clock import Clock
@@ -61,6 +62,16 @@ def process(pid: int) -> Process | None:
         started=int(fields[_STARTED]),
         command=command.replace(b"\0", b" ").decode(errors="replace").strip(),
     )
+
+
+def since(pid: int | None) -> str:
+    """When a process was started, as people read it; empty where that cannot be known."""
+    found = process(pid) if pid else None
+    if found is None or not found.started:
+        return ""
+    boot = next((line for line in (PROC / "stat").read_text().splitlines() if line.startswith("btime ")), "btime 0")
+    started_s = int(boot.split()[1]) + found.started / os.sysconf("SC_CLK_TCK")
+    return f"{datetime.fromtimestamp(started_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def of_session(session: int, table: Callable[[], tuple[Process, ...]] = all_processes) -> tuple[Process, ...]:

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import asyncpg
 from redis.exceptions import RedisError
@@ -20,7 +19,8 @@ from adapters.redis.connection import connect
 from adapters.redis.hub import redis_hub
 from adapters.settings import Settings
 from domain.errors import SpotOptimizerError, TransientError
-from serve.operations.messages import Part
+from serve.operations.messages import Part, in_ms
+from serve.operations.processes import since
 
 ANSWER_S = 3.0
 """How long either may take to answer."""
@@ -76,7 +76,6 @@ class StoreWatch:
         self._stores = stores
         self._clock = clock
         self._say = say
-        self._since: dict[str, tuple[int | None, str]] = {}
         self._restarts: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -106,8 +105,6 @@ class StoreWatch:
 
     async def _part(self, name: str, server: EmbeddedServer | None, ping: Callable[[], Awaitable[float]]) -> Part:
         pid = await asyncio.to_thread(server.pid) if server else None
-        if self._since.get(name, (-1, ""))[0] != pid:
-            self._since[name] = (pid, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
         try:
             latency_s, detail = await ping(), "embedded" if server else "external"
         except TransientError as err:
@@ -116,9 +113,9 @@ class StoreWatch:
             name=name,
             healthy=latency_s is not None,
             pid=pid,
-            since=self._since[name][1] if server else "",
+            since=since(pid),
             restarts=self._restarts.get(name, 0),
-            latency_ms=None if latency_s is None else round(latency_s * 1000, 2),
+            latency_ms=in_ms(latency_s),
             detail=detail,
         )
 

@@ -20,6 +20,7 @@ from serve.operations.environment import RayPlan, plan_ray, platform_environment
 from serve.operations.keeper import Keeper
 from serve.operations.messages import Part, Report, Word
 from serve.operations.ports import require_free
+from serve.operations.processes import since
 from serve.operations.screen import Screen
 from serve.operations.stores import StoreWatch, stores_of
 
@@ -99,7 +100,13 @@ class Supervisor:
         """How everything stands now."""
         parts, queues = await asyncio.gather(self._watch.look(), self._watch.queues())
         pid = self._keeper.pid
-        platform = Part(name="platform process", healthy=self._keeper.is_ready, pid=pid, restarts=self._keeper.restarts)
+        platform = Part(
+            name="platform process",
+            healthy=self._keeper.is_ready,
+            pid=pid,
+            since=since(pid),
+            restarts=self._keeper.restarts,
+        )
         return self._board.document((*parts, platform), queues)
 
     async def _work(self) -> None:

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -18,8 +17,8 @@ from actors.runtime import ActorSpec
 from domain.errors import TransientError
 from serve.operations.cluster import probe
 from serve.operations.layout import Application
-from serve.operations.messages import Part
-from serve.operations.processes import all_processes
+from serve.operations.messages import Part, in_ms
+from serve.operations.processes import all_processes, since
 
 PING_S = 2.0
 """How long actors may take to answer, all together; one that is restarted needs about 5 s and shows as not healthy."""
@@ -39,7 +38,7 @@ class ActorRecord:
 
 
 class Watch:
-    """Looks at everything; remembers since when each process has been there.
+    """Looks at everything.
 
     Parameters
     ----------
@@ -54,7 +53,6 @@ class Watch:
         self._application = application
         self._url = url
         self._local = local
-        self._since: dict[str, tuple[int | None, str]] = {}
 
     def daemons(self) -> tuple[Part, ...]:
         """The daemons of a local Ray; one that is missing is not healthy."""
@@ -63,7 +61,7 @@ class Watch:
         mine = [found for found in all_processes() if found.parent == os.getpid()]
         pids = {PurePath(found.command.partition(" ")[0]).name: found.pid for found in mine if found.command}
         found = ((label, pids.get(program)) for program, label in DAEMONS.items())
-        return tuple(self._part(label, pid, healthy=pid is not None) for label, pid in found)
+        return tuple(Part(name=label, healthy=pid is not None, pid=pid, since=since(pid)) for label, pid in found)
 
     def look(self) -> tuple[Part, ...]:
         """All parts."""
@@ -81,45 +79,24 @@ class Watch:
     def _gateway(self) -> Part:
         took_s = probe(self._url)
         name = f"Serve application {self._application.name}"
-        return self._part(name, None, healthy=took_s is not None, latency_s=took_s, detail=self._url)
+        return Part(name=name, healthy=took_s is not None, latency_ms=in_ms(took_s), detail=self._url)
 
     def _actors(self) -> tuple[Part, ...]:
         records, answers = _records(), _pings([spec.name for spec in self._specs])
-        return tuple(self._actor(spec.name, records.get(spec.name), answers.get(spec.name)) for spec in self._specs)
+        return tuple(_actor(spec.name, records.get(spec.name), answers.get(spec.name)) for spec in self._specs)
 
-    def _actor(self, name: str, record: ActorRecord | None, answer: tuple[int, float] | None) -> Part:
-        pid = answer[0] if answer else record.pid if record else None
-        return self._part(
-            name,
-            pid,
-            healthy=answer is not None,
-            latency_s=answer[1] if answer else None,
-            restarts=record.restarts if record else 0,
-            detail=record.state.lower() if record else "",
-        )
 
-    def _part(
-        self,
-        name: str,
-        pid: int | None,
-        *,
-        healthy: bool,
-        latency_s: float | None = None,
-        restarts: int = 0,
-        detail: str = "",
-    ) -> Part:
-        known = self._since.get(name)
-        if known is None or known[0] != pid:
-            known = self._since[name] = (pid, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        return Part(
-            name=name,
-            healthy=healthy,
-            pid=pid,
-            since=known[1],
-            restarts=restarts,
-            latency_ms=None if latency_s is None else round(latency_s * 1000, 2),
-            detail=detail,
-        )
+def _actor(name: str, record: ActorRecord | None, answer: tuple[int, float] | None) -> Part:
+    pid = answer[0] if answer else record.pid if record else None
+    return Part(
+        name=name,
+        healthy=answer is not None,
+        pid=pid,
+        since=since(pid),
+        restarts=record.restarts if record else 0,
+        latency_ms=in_ms(answer[1] if answer else None),
+        detail=record.state.lower() if record else "",
+    )
 
 
 def _records() -> dict[str, ActorRecord]:
