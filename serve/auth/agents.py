@@ -4,9 +4,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from adapters.clock import Clock
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Database
 from adapters.settings import Keys
 from domain.fleet import KEY_PREFIX_CHARS, ApiKey, KeyHolder, SealedKey
@@ -38,7 +39,7 @@ def make_key(
     token = KEY_MARK + secrets.token_urlsafe(SECRET_BYTES)
     signing = derive_signing_key(token, str(cluster_id))
     key = ApiKey(
-        id=uuid4(),
+        id=new_id(),
         organization_id=organization_id,
         cluster_id=cluster_id,
         key_hash=digest_of(token),

@@ -1,5 +1,7 @@
 """Sessions in cookies, for the portal: scripts cannot read them, and other sites cannot use them to change anything."""
 
+from datetime import datetime
+
 from starlette.responses import Response
 
 from serve.auth.sessions import TokenPair
@@ -9,7 +11,7 @@ CSRF_HEADER = "X-CSRF-Token"
 _PATHS = {ACCESS_COOKIE: "/api", REFRESH_COOKIE: "/api/auth", CSRF_COOKIE: "/"}
 
 
-def set_session(response: Response, pair: TokenPair, csrf: str, *, https: bool) -> None:
+def set_session(response: Response, pair: TokenPair, csrf: str, *, now: datetime, https: bool) -> None:
     """Put a session into cookies. The CSRF token's is for scripts to read and to repeat in a header."""
     values = {ACCESS_COOKIE: pair.access, REFRESH_COOKIE: pair.refresh, CSRF_COOKIE: csrf}
     for name, path in _PATHS.items():
@@ -17,7 +19,7 @@ def set_session(response: Response, pair: TokenPair, csrf: str, *, https: bool) 
         response.set_cookie(
             name,
             values[name],
-            expires=ends_at,
+            max_age=int((ends_at - now).total_seconds()),
             path=path,
             secure=https,
             httponly=name != CSRF_COOKIE,

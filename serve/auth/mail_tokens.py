@@ -5,10 +5,10 @@ import hashlib
 import logging
 import secrets
 from datetime import timedelta
-from uuid import uuid4
 
 from adapters.mail.mail import Mail, Mailer
 from adapters.mail.templates import confirm_mail, reset_mail
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from domain.errors import RejectedError, TransientError
 from domain.tenancy import OneTimeToken, TokenKind, User
@@ -53,7 +53,7 @@ async def _issue(tx: Transaction, gateway: Gateway, user: User, kind: TokenKind,
     token, now = secrets.token_urlsafe(32), gateway.services.clock.now()
     await tx.tokens.issue(
         OneTimeToken(
-            id=uuid4(),
+            id=new_id(),
             kind=kind,
             token_hash=digest_of(token),
             email=user.email,

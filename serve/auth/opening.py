@@ -2,10 +2,11 @@
 
 import hashlib
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from starlette.responses import Response
 
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from domain.tenancy import RefreshToken, User
 from serve.auth.cookies import set_session
@@ -29,7 +30,7 @@ async def open_session(tx: Transaction, gateway: Gateway, user: User) -> tuple[U
 def refresh_row(gateway: Gateway, user: User, session_id: UUID, pair: TokenPair) -> RefreshToken:
     """What is stored of a refresh token."""
     return RefreshToken(
-        id=uuid4(),
+        id=new_id(),
         family_id=session_id,
         user_id=user.id,
         token_hash=digest_of(pair.refresh),
@@ -55,7 +56,7 @@ def session_answer(
     if kind is SessionKind.BEARER:
         return SessionAnswer(token_type="bearer", access_token=pair.access, refresh_token=pair.refresh, **times)  # noqa: S106
     csrf = gateway.sessions.csrf_of(session_id)
-    set_session(response, pair, csrf, https=is_https(gateway))
+    set_session(response, pair, csrf, now=gateway.services.clock.now(), https=is_https(gateway))
     return SessionAnswer(token_type="cookie", csrf_token=csrf, **times)  # noqa: S106
 
 

@@ -1,11 +1,12 @@
 """Entries of the audit log for what people do over HTTP."""
 
 from collections.abc import Mapping
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from starlette.requests import Request
 
 from adapters.clock import Clock
+from adapters.postgres.ids import new_id
 from domain.audit import AuditEntry
 from domain.commands import Outcome
 from serve.gateway.requests import info_of
@@ -30,7 +31,7 @@ def entry(
     info, now = info_of(request.scope), clock.now()
     agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT_CHARS]
     return AuditEntry(
-        id=uuid4(),
+        id=new_id(),
         organization_id=organization_id,
         at=now.replace(microsecond=now.microsecond // 1_000 * 1_000),
         actor=actor,

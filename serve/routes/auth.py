@@ -1,10 +1,10 @@
 """Sign up, sign in, stay signed in, sign out, who am I, tickets for WebSockets."""
 
 from typing import Annotated, Literal
-from uuid import uuid4
 
 from fastapi import APIRouter, Cookie, Request, Response
 
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Rotation, RotationOutcome
 from adapters.redis.ports import TICKET_TTL_S
 from domain.audit import AuditEntry
@@ -149,9 +149,9 @@ def strong(password: str, *, email: str) -> None:
 
 def _founded(gateway: Gateway, body: SignUp, password_hash: str) -> tuple[Organization, User]:
     now = gateway.services.clock.now()
-    organization = Organization(id=uuid4(), name=body.organization, created_at=now, updated_at=now)
+    organization = Organization(id=new_id(), name=body.organization, created_at=now, updated_at=now)
     user = User(
-        id=uuid4(),
+        id=new_id(),
         email=body.email,
         password_hash=password_hash,
         role=UserRole.CLIENT,

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from typing import Annotated
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Header, Request, Response
 
 from actors.cluster.inputs import AskedBy, OptimiseRequested
 from actors.hosting.ports import ClusterView
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from adapters.settings import Settings
 from domain.errors import RejectedError, TransientError
@@ -65,7 +66,7 @@ async def connect(body: ConnectCluster, caller: Operator, request: Request, gate
     """Add a cluster. It is pending until its agent registers."""
     now = gateway.services.clock.now()
     cluster = Cluster(
-        id=uuid4(),
+        id=new_id(),
         organization_id=caller.home,
         name=body.name,
         region=body.region,
@@ -165,7 +166,7 @@ async def optimize(
     idempotency_key: IdempotencyKey = None,
 ) -> JobModel:
     """Have the cluster planned now. The answer is a job; its end is told on the WebSocket."""
-    job_id = uuid5(cluster_id, f"{caller.home} {idempotency_key}") if idempotency_key else uuid4()
+    job_id = uuid5(cluster_id, f"{caller.home} {idempotency_key}") if idempotency_key else new_id()
     job, fresh = await queued_job(request, gateway, caller, cluster_id, job_id=job_id, reason="asked for by hand")
     if fresh:
         asked = OptimiseRequested(

@@ -1,9 +1,8 @@
 """Passwords changed and reset, addresses confirmed, invitations accepted."""
 
-from uuid import uuid4
-
 from fastapi import APIRouter, Request, Response
 
+from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from domain.tenancy import OneTimeToken, TokenKind, User, UserRole
 from serve.auth import mail_tokens
@@ -147,7 +146,7 @@ async def _set_password(tx: Transaction, gateway: Gateway, user: User, hashed: s
 def _invited(gateway: Gateway, token: OneTimeToken, *, name: str, password_hash: str) -> User:
     now = gateway.services.clock.now()
     return User(
-        id=uuid4(),
+        id=new_id(),
         email=token.email,
         password_hash=password_hash,
         role=UserRole.CLIENT,

@@ -1,8 +1,8 @@
 """Polls for actions. Nearly all find nothing, so what is known to be empty is answered from memory.
 
 What keeps the memory true: every queued action is told on ``agent:command:{cluster}`` after its row is stored, and a
-cluster that is told of is asked about anew. For messages that get lost, nothing is believed for longer than `BELIEVED_S`, and
-after a gap nothing at all. Questions to PostgreSQL are put together: one statement asks for all clusters that wait.
+cluster that is told of is asked about anew. As messages get lost, nothing is believed for longer than `BELIEVED_S`,
+and after a gap nothing at all. Questions to PostgreSQL are put together: one statement asks for all that wait.
 """
 
 import asyncio
