@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from actors.cluster.inputs import AgentConnected, PoolFlagged
+from actors.cluster.inputs import AgentConnected, PoolFlagged, SnapshotReceived
 from actors.cluster.notices import MAX_UNSEEN
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
 from domain.commands import (
@@ -241,6 +241,18 @@ def test_a_spot_node_that_is_not_ready_is_treated_as_interrupted() -> None:
     assert only(commands, ReportEvidence).kind is EvidenceKind.NOT_READY
 
 
+def test_a_node_that_stops_being_ready_after_its_notice_is_not_drained_once_more() -> None:
+    scene = Scene()
+    scene.report(scene.interruption("b"))
+    assert queued(scene.report(scene.not_ready("b"))) == []
+
+
+def test_a_notice_after_a_node_has_stopped_being_ready_drains_nothing_once_more() -> None:
+    scene = Scene()
+    scene.report(scene.not_ready("b"))
+    assert queued(scene.report(scene.interruption("b"))) == []
+
+
 def test_an_on_demand_node_that_is_not_ready_is_only_logged() -> None:
     scene = Scene()
     commands = scene.report(scene.not_ready("d"))
@@ -252,7 +264,8 @@ def test_pods_pending_for_want_of_capacity_are_planned_together() -> None:
     scene = Scene()
     first = scene.report(scene.pending())
     assert only(first, Schedule).at == scene.now + timedelta(seconds=10)
-    assert of(scene.report(scene.pending()), RequestPlan) == []
+    second = scene.report(scene.pending())
+    assert of(second, RequestPlan) + of(second, Schedule) == []
     assert requested(scene.wait(10)).priority is Priority.PENDING
 
 
@@ -304,6 +317,13 @@ def test_what_safe_mode_kept_back_is_not_done_when_the_node_has_ended() -> None:
     scene.report(scene.interruption("a"))
     scene.now += timedelta(minutes=3)
     assert queued(scene.safe_mode(on=False)) == []
+
+
+def test_a_snapshot_that_comes_after_a_newer_one_is_passed_over() -> None:
+    scene = Scene()
+    old = SnapshotReceived(id="old", at=scene.now, observed_at=scene.now - timedelta(seconds=30), nodes=())
+    assert scene.send(old) == []
+    assert len(scene.state.nodes) == len(NODES)
 
 
 def test_an_agent_that_comes_back_is_told_that_actions_wait() -> None:

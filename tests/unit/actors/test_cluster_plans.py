@@ -407,6 +407,22 @@ def test_a_restart_asks_again_for_what_leaves_no_row() -> None:
     assert only(commands, AskAws) == launched
 
 
+def test_a_restart_does_not_ask_aws_for_what_has_expired() -> None:
+    scene = scene_with()
+    scene.optimise()
+    launched = only(scene.answer(REPLACE_A), AskAws)
+    assert of(scene.send(Restored(id="r", at=launched.expires_at)), AskAws) == []
+
+
+def test_an_action_that_a_plan_names_twice_is_asked_for_twice() -> None:
+    scene = scene_with()
+    scene.optimise()
+    first = only(scene.answer(((cordon("a"),), (cordon("a"),))), QueueAction)
+    second = only(scene.finish(first), QueueAction)
+    assert first.action_id != second.action_id
+    assert statuses(scene.finish(second)) == [(1, PlanStatus.DONE)]
+
+
 def test_a_restart_asks_again_for_the_plan_and_wakes_the_agent() -> None:
     scene = scene_with()
     request = requested(scene.report(scene.interruption("a")))
