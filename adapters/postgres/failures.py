@@ -15,6 +15,7 @@ _AGAIN = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that the driver is just losing
     TimeoutError,
     OSError,
 )

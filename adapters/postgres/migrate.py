@@ -1,5 +1,6 @@
 """Brings a database to the newest schema. Runs as the owner of the database, before the service connects."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,9 @@ from domain.errors import RejectedError, TransientError
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 120
 """How long a migration waits for another one, and for queries on the tables it changes."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps what it works on in a module; among processes the lock in the database holds."""
 
 MIN_SERVER = 150_000
 """PostgreSQL 15: unique constraints that take NULLs as equal, and SET NULL of single columns."""
@@ -43,7 +47,7 @@ def migrate(dsn: str) -> str:
     RejectedError
         When the server is older than PostgreSQL 15 or the role may not do this.
     """
-    with _connected(dsn) as connection:
+    with _ONE_AT_A_TIME, _connected(dsn) as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,7 +1,8 @@
 """A real PostgreSQL for the whole run, in a folder of its own, stopped by its process id when the run ends."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -53,20 +54,15 @@ class PostgresServer:
         self._run(f"CREATE DATABASE {name} TEMPLATE template0")
         return self.dsn(name)
 
-    def drop(self, dsn: str) -> None:
-        """Delete a database, whoever is connected."""
-        self._run(f"DROP DATABASE IF EXISTS {psycopg.conninfo.conninfo_to_dict(dsn)['dbname']} WITH (FORCE)")
-
     def _run(self, statement: str) -> None:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """The server."""
-    folder = DataFolder(Path(tmp_path_factory.mktemp("postgres")))
-    with folder:
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server. Not in pytest's own folder, which the next run of pytest closes for the server's account."""
+    with tempfile.TemporaryDirectory(prefix="spotopt-test-") as path, DataFolder(Path(path)) as folder:
         server = PostgresServer(folder)
         asyncio.run(server.start())
         try:
@@ -77,20 +73,6 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 
 @pytest.fixture
-def new_database(postgres_server: PostgresServer) -> Iterator[Callable[[], str]]:
-    """Makes migrated databases, told by their addresses, that are gone after the test."""
-    made: list[str] = []
-
-    def make() -> str:
-        made.append(postgres_server.create())
-        return made[-1]
-
-    yield make
-    for dsn in made:
-        postgres_server.drop(dsn)
-
-
-@pytest.fixture
-def database_url(new_database: Callable[[], str]) -> str:
-    """A migrated database of this test's own."""
-    return new_database()
+def database_url(postgres_server: PostgresServer) -> str:
+    """A migrated database of this test's own, without seed. It goes with the server: dropping it costs a checkpoint."""
+    return postgres_server.create()

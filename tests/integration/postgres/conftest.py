@@ -1,6 +1,6 @@
 """A database for a module, emptied before each test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -22,10 +22,8 @@ EMPTY = """
 
 
 @pytest.fixture(scope="module")
-def module_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    dsn = postgres_server.create()
-    yield dsn
-    postgres_server.drop(dsn)
+def module_dsn(postgres_server: PostgresServer) -> str:
+    return postgres_server.create()
 
 
 @pytest.fixture
