@@ -105,7 +105,8 @@ def _has_had_time(turn: Turn, going: Going) -> bool:
 
 def _on_interruption(turn: Turn, event: SpotInterruption) -> None:
     node, known = _find(turn, event.instance_id, name=event.node, pool=event.pool)
-    _report(turn, event.pool, kind=EvidenceKind.INTERRUPTION, instance_id=event.instance_id, known=known)
+    pool = node.pool if known and node is not None and node.pool is not None else event.pool
+    _report(turn, pool, kind=EvidenceKind.INTERRUPTION, instance_id=event.instance_id, known=known)
     if node is None:
         _remember_early(turn, event)
         return
@@ -114,12 +115,13 @@ def _on_interruption(turn: Turn, event: SpotInterruption) -> None:
 
 def _on_rebalance(turn: Turn, event: RebalanceRecommendation) -> None:
     node, known = _find(turn, event.instance_id, name=event.node, pool=event.pool)
-    _report(turn, event.pool, kind=EvidenceKind.REBALANCE, instance_id=event.instance_id, known=known)
+    pool = node.pool if known and node is not None and node.pool is not None else event.pool
+    _report(turn, pool, kind=EvidenceKind.REBALANCE, instance_id=event.instance_id, known=known)
     refusal = _why_not_rebalance(turn, node)
     if node is None or refusal:
         turn.audit(
             "rebalance_recommendation",
-            f"rebalance recommendation for {event.instance_id}: only the risk of {event.pool} is raised, {refusal}",
+            f"rebalance recommendation for {event.instance_id}: only the risk of {pool} is raised, {refusal}",
             resource=event.node or event.instance_id,
             outcome=Outcome.REFUSED,
         )
@@ -185,14 +187,15 @@ def _on_oom(turn: Turn, event: OomKilled) -> None:
 
 
 def _find(turn: Turn, instance_id: str, *, name: str, pool: Pool) -> tuple[NodeFacts | None, bool]:
-    """The node an instance is, and whether the service knows it as such.
+    """The node an instance is, and whether the service knows it, and the pool it runs in, from before the notice.
 
-    A node that only the notice names is taken at the agent's word: it can name nodes of its own cluster only.
+    A node that only the notice names is taken at the agent's word: it can name nodes of its own cluster only. A pool is
+    not: it is everybody's.
     """
     nodes = turn.state.nodes
     node = next((node for node in nodes.values() if node.instance_id == instance_id), None)
     if node is not None:
-        return node, True
+        return node, node.pool is not None
     same_name = nodes.get(name)
     if same_name is not None and same_name.instance_id:
         return None, False

@@ -74,7 +74,11 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What the state machine knows of a node. ``self_replacing``: its EKS group replaces it on a rebalance."""
+    """What the state machine knows of a node.
+
+    ``pool`` is ``None`` where type or zone id are not known; a zone's name is no substitute, it differs by account.
+    ``self_replacing``: the node's EKS group replaces it on a rebalance recommendation.
+    """
 
     name: str
     instance_id: str = ""
@@ -240,7 +244,7 @@ def _facts(node: Node, region: str) -> NodeFacts:
     return NodeFacts(
         name=node.name,
         instance_id=instance_id_of(node.provider_id),
-        pool=pool if node.instance_type else None,
+        pool=pool if node.instance_type and node.zone.id != node.zone.name else None,
         spot=spot,
         self_replacing=spot and EKS_NODE_GROUP in node.labels,
     )

@@ -44,7 +44,9 @@ class Evidence:
     instance_id
         The instance it happened to; one instance counts once for each kind.
     known
-        Whether the service itself knows that instance as this organisation's: by discovery, or as one it launched.
+        Whether the service knew that instance, in that pool, as this organisation's before the report: by discovery, as
+        one it launched, or as a node of earlier snapshots. An agent could invent the last: what that can do to others
+        is bounded by rate and share, and discovery should have the last word where it runs.
     at
         When the service learnt of it (UTC).
     """

@@ -7,7 +7,7 @@ import pytest
 
 from actors.cluster.inputs import AgentConnected, PoolFlagged, SnapshotReceived
 from actors.cluster.notices import MAX_UNSEEN
-from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
+from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy, facts_of
 from domain.commands import (
     Audit,
     EvidenceKind,
@@ -22,6 +22,8 @@ from domain.commands import (
     WakeAgent,
     WithdrawActions,
 )
+from domain.market import Pool, Zone
+from tests.builders import make_node
 from tests.unit.actors.cluster_scenes import (
     NODES,
     POOL,
@@ -60,6 +62,31 @@ def test_an_interruption_tells_the_registry_that_the_instance_is_known() -> None
     evidence = only(commands, ReportEvidence)
     assert (evidence.pool, evidence.kind, evidence.known) == (POOL, EvidenceKind.INTERRUPTION, True)
     assert "Global Risk: c5.xlarge in use1-az6 flagged" in [audit.text for audit in of(commands, Audit)]
+
+
+def test_the_pool_of_a_known_instance_is_the_one_that_is_known_whatever_the_notice_says() -> None:
+    scene = Scene(settings=ClusterSettings(rebalance=RebalancePolicy.IGNORE))
+    elsewhere = replace(POOL, instance_type="p5.48xlarge")
+    for event in (scene.interruption("a"), scene.rebalance("b")):
+        evidence = only(scene.report(replace(event, pool=elsewhere)), ReportEvidence)
+        assert (evidence.pool, evidence.known) == (POOL, True)
+
+
+def test_an_instance_whose_pool_is_not_known_counts_as_unknown() -> None:
+    scene = Scene(nodes=(replace(facts("a"), pool=None),))
+    evidence = only(scene.report(scene.interruption("a")), ReportEvidence)
+    assert (evidence.pool, evidence.known) == (POOL, False)
+
+
+def test_facts_of_a_node_tell_instance_pool_and_who_replaces_it() -> None:
+    labels = {"eks.amazonaws.com/nodegroup": "general"}
+    node = replace(make_node(spot=True, labels=labels), provider_id="aws:///us-east-1a/i-0abc")
+    (fact,) = facts_of([node], region="us-east-1")
+    assert (fact.instance_id, fact.spot, fact.self_replacing) == ("i-0abc", True, True)
+    assert fact.pool == Pool(region="us-east-1", zone_id=node.zone.id, instance_type=node.instance_type)
+    unknown = replace(node, zone=Zone(id="us-east-1a", name="us-east-1a"), provider_id="kind://docker/kind/node")
+    (fact,) = facts_of([unknown], region="us-east-1")
+    assert (fact.pool, fact.instance_id) == (None, "")
 
 
 def test_the_replacement_avoids_flagged_pools() -> None:
