@@ -5,12 +5,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from serve.cli.audit import audit
 from serve.cli.catalog import catalog
+from serve.cli.doctor import doctor
 from serve.cli.down import down
 from serve.cli.errors import exit_code_of
 from serve.cli.explain import explain
 from serve.cli.model import model
 from serve.cli.plan import plan
+from serve.cli.seed import seed
+from serve.cli.settings import settings
 from serve.cli.status import status
 from serve.cli.up import up
 
@@ -37,6 +41,10 @@ spotopt.add_command(catalog)
 spotopt.add_command(up)
 spotopt.add_command(status)
 spotopt.add_command(down)
+spotopt.add_command(doctor)
+spotopt.add_command(settings)
+spotopt.add_command(seed)
+spotopt.add_command(audit)
 spotopt.add_command(model)
 
 

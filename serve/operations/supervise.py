@@ -129,8 +129,8 @@ class Supervisor:
             await self._start(self._stores.postgres)
         with self._step("schema and seed data"):
             prepared = await prepare(self._stores.database_url, self._settings)
-        if prepared.password:
-            self._screen.password(self._settings.admin_email, prepared.password)
+        if prepared.seeded.admin_password:
+            self._screen.password(prepared.seeded.admin_email, prepared.seeded.admin_password)
 
     async def _start(self, server: EmbeddedServer) -> None:
         with self._step(server.name):
