@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from actors.cluster.state import ClusterState
 from domain.errors import InputError
 
-VERSION = 1
+FORMAT = 1
 """Raised when an older program would misread the state; fields with a default may be added without."""
 
 _ADAPTER: TypeAdapter[ClusterState] = TypeAdapter(ClusterState)
@@ -16,7 +16,7 @@ _ADAPTER: TypeAdapter[ClusterState] = TypeAdapter(ClusterState)
 
 def to_json(state: ClusterState) -> bytes:
     """The state as it is stored."""
-    return orjson.dumps({"version": VERSION, "state": _ADAPTER.dump_python(state, mode="json")})
+    return orjson.dumps({"version": FORMAT, "state": _ADAPTER.dump_python(state, mode="json")})
 
 
 def from_json(stored: bytes | str) -> ClusterState:
@@ -29,8 +29,8 @@ def from_json(stored: bytes | str) -> ClusterState:
     """
     try:
         document: Any = orjson.loads(stored)
-        if not isinstance(document, dict) or document.get("version") != VERSION:
-            raise InputError("stored cluster", "version", f"must be {VERSION}; a newer program may have written it")
+        if not isinstance(document, dict) or document.get("version") != FORMAT:
+            raise InputError("stored cluster", "version", f"must be {FORMAT}; a newer program may have written it")
         return _ADAPTER.validate_python(document["state"])
     except (orjson.JSONDecodeError, KeyError, ValidationError) as err:
         raise InputError("stored cluster", "", f"is damaged: {err}") from err

@@ -12,7 +12,7 @@ from actors.risk.tenant import RiskSettings, Tenant
 from domain.errors import InputError
 from domain.market import Pool
 
-VERSION = 1
+FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def to_json(registry: RiskRegistry) -> bytes:
         sightings=tuple(one for sightings in registry.sightings.values() for one in sightings),
         tenants=tuple(_store(organisation, tenant) for organisation, tenant in registry.tenants.items()),
     )
-    return orjson.dumps({"version": VERSION, "registry": _ADAPTER.dump_python(stored, mode="json")})
+    return orjson.dumps({"version": FORMAT, "registry": _ADAPTER.dump_python(stored, mode="json")})
 
 
 def from_json(stored: bytes | str, *, settings: RiskSettings) -> RiskRegistry:
@@ -54,8 +54,8 @@ def from_json(stored: bytes | str, *, settings: RiskSettings) -> RiskRegistry:
     """
     try:
         document: Any = orjson.loads(stored)
-        if not isinstance(document, dict) or document.get("version") != VERSION:
-            raise InputError("stored registry", "version", f"must be {VERSION}; a newer program may have written it")
+        if not isinstance(document, dict) or document.get("version") != FORMAT:
+            raise InputError("stored registry", "version", f"must be {FORMAT}; a newer program may have written it")
         read = _ADAPTER.validate_python(document["registry"])
     except (orjson.JSONDecodeError, KeyError, ValidationError) as err:
         raise InputError("stored registry", "", f"is damaged: {err}") from err
