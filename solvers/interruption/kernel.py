@@ -33,15 +33,24 @@ def sum_trees(
                 columns[column, row] = rows[begin + row, column]
         for tree in range(first_node.size - 1):
             low, nodes = first_node[tree], first_node[tree + 1] - first_node[tree]
-            leaves = first_leaf[tree + 1] - first_leaf[tree]
-            # Rows of ``values``: the nodes, then the leaves.
-            for at in range(leaves):
-                values[nodes + at, :] = leaf[first_leaf[tree] + at]
+            high = first_leaf[tree]
+            # Rows of ``values``: the nodes, then those leaves whose sibling is a node.
             for node in range(nodes - 1, -1, -1):
                 at = low + node
-                one = left[at] if left[at] >= 0 else nodes + ~left[at]
-                two = right[at] if right[at] >= 0 else nodes + ~right[at]
-                _choose(columns[feature[at]], threshold[at], nan_left[at], values[one], values[two], values[node])
+                column, limit, missing = columns[feature[at]], threshold[at], nan_left[at]
+                one, two = left[at], right[at]
+                if one < 0 and two < 0:
+                    _pick(column, limit, missing, leaf[high + ~one], leaf[high + ~two], values[node])
+                    continue
+                if one < 0:
+                    values[nodes + ~one, :] = leaf[high + ~one]
+                    one = nodes + ~one
+                if two < 0:
+                    values[nodes + ~two, :] = leaf[high + ~two]
+                    two = nodes + ~two
+                _choose(column, limit, missing, values[one], values[two], values[node])
+            if not nodes:
+                values[0, :] = leaf[high]
             for row in range(size):
                 out[begin + row] += values[0, row]
 
@@ -55,6 +64,17 @@ def _choose(column: F32, limit: np.float32, nan_left: bool, one: F32, two: F32, 
     else:
         for row in range(BLOCK):
             out[row] = one[row] if column[row] <= limit else two[row]
+
+
+@njit(cache=True, nogil=True)
+def _pick(column: F32, limit: np.float32, nan_left: bool, one: np.float32, two: np.float32, out: F32) -> None:  # noqa: FBT001
+    """The same for two leaves."""
+    if nan_left:
+        for row in range(BLOCK):
+            out[row] = two if column[row] > limit else one
+    else:
+        for row in range(BLOCK):
+            out[row] = one if column[row] <= limit else two
 
 
 @njit(cache=True, nogil=True)
