@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
-import orjson
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -128,7 +127,6 @@ class House:
     mailer: MemoryMailer
     http: httpx.AsyncClient
     clock: VirtualClock
-    people: dict[str, Somebody] = field(default_factory=dict)
 
     @property
     def gateway(self) -> Gateway:
@@ -195,11 +193,6 @@ class House:
             else:
                 await tx.users.create(user)
         return user
-
-
-def json_of(answer: httpx.Response) -> Any:
-    """The body as JSON."""
-    return orjson.loads(answer.content)
 
 
 @asynccontextmanager

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from adapters.settings import Key
 from domain.tenancy import OneTimeToken, OrganizationRole, TokenKind
 from serve.auth import mail_tokens
+from serve.auth.sessions import Sessions
 from tests.unit.gateway.house import PASSWORD, House, house
 
 SIGN_UP = {"email": "Ada@Example.com", "password": PASSWORD, "organization": "Example Ltd"}
