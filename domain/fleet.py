@@ -1,16 +1,15 @@
-"""What a customer brings: AWS accounts, clusters and their keys, instances, templates, policies, hibernation."""
+"""What a customer brings: AWS accounts, clusters and their keys, instances, policies."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
 from domain.validate import require_after, require_digest, require_utc
 
-HOURS_PER_WEEK = 168
 KEY_PREFIX_CHARS = 8
 """Characters of an API key that are kept readable, so that people can tell their keys apart."""
 
@@ -40,31 +39,6 @@ class Lifecycle(StrEnum):
 
     SPOT = "spot"
     ON_DEMAND = "on_demand"
-
-
-class TemplateStrategy(StrEnum):
-    """What nodes of a template are bought as."""
-
-    SPOT = "spot"
-    SPOT_WITH_FALLBACK = "spot_with_fallback"
-    HYBRID = "hybrid"
-    ON_DEMAND = "on_demand"
-
-
-class TemplateArchitecture(StrEnum):
-    """Architectures in EC2's words."""
-
-    X86_64 = "x86_64"
-    ARM64 = "arm64"
-
-
-class DiskType(StrEnum):
-    """EBS volume types that boot a node."""
-
-    GP2 = "gp2"
-    GP3 = "gp3"
-    IO1 = "io1"
-    IO2 = "io2"
 
 
 class PolicySection(StrEnum):
@@ -256,76 +230,6 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateSpec:
-    """What a node template says, without whose it is. ``on_demand_percent`` is for hybrids, 0 otherwise."""
-
-    name: str
-    families: tuple[str, ...]
-    architecture: TemplateArchitecture
-    strategy: TemplateStrategy
-    on_demand_percent: int = 0
-    disk_type: DiskType = DiskType.GP3
-    disk_gib: int = 50
-    is_default: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.name or not self.families:
-            raise ValueError("a node template has a name and at least one family")
-        if not 1 <= self.disk_gib <= 16_384:
-            raise ValueError(f"disk_gib must be within 1..16384, not {self.disk_gib}")
-        if (self.strategy == TemplateStrategy.HYBRID) != (0 < self.on_demand_percent < 100):
-            raise ValueError("on_demand_percent is within 1..99 for hybrids and 0 otherwise")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredTemplate:
-    """A node template of an organisation; its name is unique there, and one at most is the default."""
-
-    id: UUID
-    organization_id: UUID
-    spec: TemplateSpec
-    created_at: datetime
-    updated_at: datetime
-
-
-DEFAULT_TEMPLATES = (
-    TemplateSpec(
-        name="General Purpose - Balanced",
-        families=("m5", "m6i", "m7i"),
-        architecture=TemplateArchitecture.X86_64,
-        strategy=TemplateStrategy.SPOT_WITH_FALLBACK,
-        is_default=True,
-    ),
-    TemplateSpec(
-        name="Compute Optimized - High Performance",
-        families=("c5", "c6i", "c7i"),
-        architecture=TemplateArchitecture.X86_64,
-        strategy=TemplateStrategy.SPOT,
-    ),
-    TemplateSpec(
-        name="Memory Optimized - Large Workloads",
-        families=("r5", "r6i", "r7i"),
-        architecture=TemplateArchitecture.X86_64,
-        strategy=TemplateStrategy.HYBRID,
-        on_demand_percent=50,
-    ),
-    TemplateSpec(
-        name="ARM-Based - Cost Efficient",
-        families=("t4g", "m6g", "c6g"),
-        architecture=TemplateArchitecture.ARM64,
-        strategy=TemplateStrategy.SPOT,
-    ),
-    TemplateSpec(
-        name="GPU - AI/ML Workloads",
-        families=("g4dn", "g5", "p3"),
-        architecture=TemplateArchitecture.X86_64,
-        strategy=TemplateStrategy.ON_DEMAND,
-    ),
-)
-"""What every organisation starts with."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterPolicy:
     """A cluster's policy with the defaults filled in. ``version`` is 0 while nothing was ever set."""
 
@@ -339,57 +243,3 @@ class ClusterPolicy:
         require_utc(updated_at=self.updated_at)
         if missing := set(PolicySection) - set(self.sections):
             raise ValueError(f"a policy has all sections, and misses {', '.join(sorted(missing))}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HibernationSchedule:
-    """When a cluster is awake: one truth value per hour of the week, from Monday 00:00 in ``time_zone``."""
-
-    cluster_id: UUID
-    organization_id: UUID
-    awake: tuple[bool, ...]
-    time_zone: str
-    updated_at: datetime
-    prewarm: bool = True
-    prewarm_minutes: int = 30
-    enabled: bool = True
-
-    def __post_init__(self) -> None:
-        require_utc(updated_at=self.updated_at)
-        if len(self.awake) != HOURS_PER_WEEK:
-            raise ValueError(f"awake must have {HOURS_PER_WEEK} elements, not {len(self.awake)}")
-        if not 0 <= self.prewarm_minutes <= 240:
-            raise ValueError(f"prewarm_minutes must be within 0..240, not {self.prewarm_minutes}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HibernationException:
-    """A day (in the schedule's time zone) on which the cluster is awake or asleep whatever the schedule says."""
-
-    id: UUID
-    cluster_id: UUID
-    organization_id: UUID
-    day: date
-    awake: bool
-    label: str
-    created_at: datetime
-
-    def __post_init__(self) -> None:
-        require_utc(created_at=self.created_at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HibernationOverride:
-    """Awake or asleep by hand, from one time to another."""
-
-    id: UUID
-    cluster_id: UUID
-    organization_id: UUID
-    awake: bool
-    starts_at: datetime
-    ends_at: datetime
-    created_at: datetime
-
-    def __post_init__(self) -> None:
-        require_utc(starts_at=self.starts_at, ends_at=self.ends_at, created_at=self.created_at)
-        require_after(self.ends_at, self.starts_at, what="ends_at after starts_at")

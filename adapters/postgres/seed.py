@@ -17,7 +17,8 @@ from adapters.postgres.rows import values_of
 from adapters.postgres.seed_rows import columns, reference_rows
 from adapters.postgres.session import Session
 from domain.config import DEFAULT_CONFIG
-from domain.fleet import DEFAULT_POLICY, DEFAULT_TEMPLATES
+from domain.fleet import DEFAULT_POLICY
+from domain.templates import DEFAULT_TEMPLATES
 from domain.tenancy import User, UserRole
 
 SQL = load("seed")

@@ -4,14 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from adapters.postgres.memory.clusters import (
-    MemoryAccounts,
-    MemoryApiKeys,
-    MemoryClusters,
-    MemoryPolicies,
-    MemorySnapshots,
-    MemoryTemplates,
-)
+from adapters.postgres.memory.clusters import MemoryAccounts, MemoryApiKeys, MemoryClusters
+from adapters.postgres.memory.inbox import MemoryInbox
 from adapters.postgres.memory.platform import (
     DEFAULT_CONFIG_ROWS,
     MemoryAuditLog,
@@ -20,9 +14,10 @@ from adapters.postgres.memory.platform import (
     MemoryInsights,
     MemoryPools,
 )
+from adapters.postgres.memory.policies import MemoryPolicies, MemorySnapshots, MemoryTemplates
 from adapters.postgres.memory.tables import Tables, View
 from adapters.postgres.memory.tenancy import MemoryOrganizations, MemoryTokens, MemoryUsers
-from adapters.postgres.memory.work import MemoryActions, MemoryInbox, MemoryJobs, MemoryPlans
+from adapters.postgres.memory.work import MemoryActions, MemoryJobs, MemoryPlans
 from adapters.postgres.ports import Transaction
 
 

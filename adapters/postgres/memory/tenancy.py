@@ -12,8 +12,8 @@ from adapters.postgres.repositories.tokens import heir
 from adapters.postgres.repositories.users import LAST_OWNER
 from domain.audit import AuditRow
 from domain.errors import RejectedError
-from domain.fleet import DEFAULT_TEMPLATES, StoredTemplate
 from domain.paging import Page, PageRequest
+from domain.templates import DEFAULT_TEMPLATES, StoredTemplate
 from domain.tenancy import (
     IdempotentResult,
     OneTimeToken,

@@ -18,9 +18,9 @@ from domain.fleet import (
     KeyHolder,
     PolicySection,
     SealedKey,
-    StoredTemplate,
 )
 from domain.paging import Page, PageRequest
+from domain.templates import StoredTemplate
 from domain.work import StoredSnapshot, StoredState
 
 

@@ -7,7 +7,7 @@ from adapters.postgres.queries import load
 from adapters.postgres.repositories.base import Repository
 from adapters.postgres.rows import Row, read, values_of
 from domain.errors import RejectedError
-from domain.fleet import StoredTemplate, TemplateSpec
+from domain.templates import StoredTemplate, TemplateSpec
 
 SQL = load("templates")
 IS_DEFAULT = "the default template stays: make another one the default first"

@@ -14,14 +14,15 @@ RETURNING id;
 -- name: get
 SELECT * FROM agent_actions WHERE id = :action_id AND {mine};
 
+-- An array of ids, here and below: joined to them, the planner would read the whole table.
 -- name: take_pending
 WITH next AS (
     SELECT id FROM agent_actions
     WHERE cluster_id = :cluster_id AND status = 'pending' AND expires_at > :now AND {mine}
     ORDER BY created_at, id LIMIT :most FOR UPDATE SKIP LOCKED
 )
-UPDATE agent_actions a SET status = 'picked_up', picked_up_at = :now FROM next WHERE a.id = next.id
-RETURNING a.*;
+UPDATE agent_actions SET status = 'picked_up', picked_up_at = :now WHERE id = ANY (ARRAY(SELECT id FROM next))
+RETURNING *;
 
 -- name: have_pending
 -- scope: platform
@@ -48,8 +49,9 @@ WITH overdue AS (
       AND (status = 'pending' OR expires_at <= :now - :grace::interval)
     ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED
 )
-UPDATE agent_actions a SET status = 'expired', completed_at = :now, error = :error FROM overdue WHERE a.id = overdue.id
-RETURNING a.*;
+UPDATE agent_actions SET status = 'expired', completed_at = :now, error = :error
+WHERE id = ANY (ARRAY(SELECT id FROM overdue))
+RETURNING *;
 
 -- name: of_cluster
 SELECT * FROM agent_actions WHERE cluster_id = :cluster_id AND {mine} AND {page created_at id}

@@ -20,17 +20,17 @@ WHERE cluster_id = :cluster_id AND event_id = :event_id AND {mine}
        OR status = 'claimed' AND claimed_until <= :now)
 RETURNING *;
 
+-- Rows are found again by their place, which they keep while they are locked.
 -- name: claim_next
 -- scope: platform
 WITH next AS (
-    SELECT cluster_id, event_id FROM inbox_events
+    SELECT ctid FROM inbox_events
     WHERE status IN ('accepted', 'claimed') AND (next_try_at IS NULL OR next_try_at <= :now)
       AND (claimed_until IS NULL OR claimed_until <= :now)
     ORDER BY priority, accepted_at LIMIT :most FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE inbox_events e SET status = 'claimed', claimed_until = :until
-    FROM next WHERE e.cluster_id = next.cluster_id AND e.event_id = next.event_id
-    RETURNING e.*
+    UPDATE inbox_events SET status = 'claimed', claimed_until = :until WHERE ctid = ANY (ARRAY(SELECT ctid FROM next))
+    RETURNING *
 )
 SELECT * FROM taken ORDER BY priority, accepted_at, cluster_id, event_id;
 
@@ -69,7 +69,7 @@ SELECT priority, count(*) AS number FROM inbox_events WHERE status IN ('accepted
 
 -- name: prune
 -- scope: platform
-DELETE FROM inbox_events WHERE (cluster_id, event_id) IN (
-    SELECT cluster_id, event_id FROM inbox_events
-    WHERE status IN ('done', 'ignored') AND done_at < :done_before LIMIT :most
-);
+DELETE FROM inbox_events WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM inbox_events
+    WHERE status IN ('done', 'ignored') AND done_at < :done_before LIMIT :most FOR UPDATE SKIP LOCKED
+));

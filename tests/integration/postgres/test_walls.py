@@ -75,6 +75,17 @@ async def test_every_foreign_key_of_a_tenants_row_carries_the_organisation(owner
     assert stray == []
 
 
+async def test_every_foreign_key_has_an_index_to_delete_by(owner: Owner) -> None:
+    bare = await owner.fetch(
+        "SELECT conrelid::regclass::text AS table, conname FROM pg_constraint k WHERE contype = 'f' AND NOT EXISTS ("
+        " SELECT FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indkey[0] = ANY (k.conkey)"
+        " AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) LIKE '%IS NOT NULL%')"
+        " AND i.indkey[0] <> ALL (SELECT attnum FROM pg_attribute a WHERE a.attrelid = k.conrelid"
+        "                         AND a.attname = 'organization_id' AND cardinality(k.conkey) > 1))"
+    )
+    assert [tuple(row) for row in bare] == []
+
+
 async def test_a_session_that_names_no_tenant_sees_no_row(database: PostgresDatabase, owner: Owner) -> None:
     await add_cluster(database)
     names = [row["relname"] for row in await owner.fetch(TENANT_TABLES)]

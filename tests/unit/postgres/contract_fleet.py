@@ -19,12 +19,9 @@ from domain.fleet import (
     Instance,
     Lifecycle,
     PolicySection,
-    StoredTemplate,
-    TemplateArchitecture,
-    TemplateSpec,
-    TemplateStrategy,
 )
 from domain.paging import PageRequest
+from domain.templates import StoredTemplate, TemplateArchitecture, TemplateSpec, TemplateStrategy
 from domain.tenancy import Organization
 from domain.work import StoredSnapshot, StoredState
 from tests.unit.postgres.builders import (

@@ -9,8 +9,8 @@ from adapters.postgres.failures import ConflictError
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Database, RotationOutcome
 from domain.errors import InvariantError, RejectedError
-from domain.fleet import DEFAULT_TEMPLATES
 from domain.paging import PageRequest
+from domain.templates import DEFAULT_TEMPLATES
 from domain.tenancy import IdempotentResult, OneTimeToken, OrganizationRole, RefreshToken, TokenKind, User
 from tests.unit.postgres.builders import (
     NOW,

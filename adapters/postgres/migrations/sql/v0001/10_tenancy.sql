@@ -50,6 +50,7 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
 CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id);
+CREATE INDEX refresh_tokens_organization ON refresh_tokens (organization_id);
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 COMMENT ON TABLE refresh_tokens IS 'Sessions: families of refresh tokens, each used once.';
 

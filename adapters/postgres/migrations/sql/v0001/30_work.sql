@@ -145,6 +145,7 @@ CREATE TABLE pool_evidence (
 );
 -- A fleet request that finds no capacity concerns no instance, and may fail again.
 CREATE UNIQUE INDEX pool_evidence_once ON pool_evidence (cluster_id, kind, instance_id) WHERE instance_id <> '';
+CREATE INDEX pool_evidence_cluster ON pool_evidence (cluster_id);
 CREATE INDEX pool_evidence_at ON pool_evidence (at);
 CREATE INDEX pool_evidence_pool ON pool_evidence (region, zone_id, instance_type, at);
 COMMENT ON TABLE pool_evidence IS 'What clusters saw of capacity pools.';

@@ -14,6 +14,7 @@ CREATE TABLE recommendations (
     CHECK ((resolved_at IS NULL) = (status = 'open'))
 );
 CREATE UNIQUE INDEX recommendations_open ON recommendations (cluster_id, kind, subject) WHERE status = 'open';
+CREATE INDEX recommendations_cluster ON recommendations (cluster_id);
 CREATE INDEX recommendations_page ON recommendations (cluster_id, created_at DESC, id DESC) WHERE status = 'open';
 COMMENT ON TABLE recommendations IS 'Advice on single things of clusters, with what it would save.';
 
