@@ -5,16 +5,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.risk.codec import from_json, to_json
 from actors.risk.evidence import Evidence, evidence_of_launch_error
 from actors.risk.flags import ALL, FlagChange, FlagView
 from actors.risk.state import MAX_OWN_FLAGS, MAX_PER_POOL, RiskRegistry, Verdict
 from actors.risk.tenant import RiskSettings
 from domain.commands import EvidenceKind
-from domain.errors import InputError
 from domain.market import Pool
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -293,13 +291,6 @@ def test_evidence_is_forgotten_after_a_day() -> None:
     assert scene.registry.tenants == {}
 
 
-def test_a_stored_registry_that_is_damaged_is_refused() -> None:
-    with pytest.raises(InputError, match="damaged"):
-        from_json(b'{"version":1}', settings=RiskSettings())
-    with pytest.raises(InputError, match="version"):
-        from_json(b'{"version":2}', settings=RiskSettings())
-
-
 def test_planning_reads_the_pools_of_its_region() -> None:
     view = FlagView()
     until = START + HALF_AN_HOUR
@@ -356,53 +347,3 @@ def test_no_noise_keeps_an_honest_report_from_protecting_all(
         scene.see("evil", kind, pool=pool_number(number), known=known)
     scene.see("honest", pool=pool_number(0))
     assert scene.flagged("victim", pool_number(0))
-
-
-@settings(max_examples=50)
-@given(reports=reports, more=reports)
-def test_a_restored_registry_goes_on_as_if_nothing_had_happened(
-    reports: list[tuple[str, EvidenceKind, int, bool, int]], more: list[tuple[str, EvidenceKind, int, bool, int]]
-) -> None:
-    scene = Scene(tight)
-
-    def play(several: list[tuple[str, EvidenceKind, int, bool, int]]) -> None:
-        for organisation, kind, number, known, wait_s in several:
-            scene.now += timedelta(seconds=wait_s)
-            scene.see(organisation, kind, pool=pool_number(number % 5), known=known)
-
-    play(reports)
-    scene.registry.tick(scene.now)
-    stored = to_json(scene.registry)
-    restored = from_json(stored, settings=tight)
-    assert to_json(restored) == stored
-    assert set(restored.view.all()) == set(scene.registry.view.all())
-    original, ids = scene.registry, scene._ids
-    start, scene._ids = scene.now, count(10_000)
-    play(more)
-    scene.registry, scene.now, scene._ids = restored, start, count(10_000)
-    play(more)
-    assert set(restored.view.all()) == set(original.view.all())
-    scene._ids = ids
-
-
-@given(reports=reports)
-def test_a_flag_for_all_always_has_evidence_that_is_worth_it(
-    reports: list[tuple[str, EvidenceKind, int, bool, int]],
-) -> None:
-    scene = Scene(tight)
-    for organisation, kind, number, known, wait_s in reports:
-        scene.now += timedelta(seconds=wait_s)
-        scene.see(organisation, kind, pool=pool_number(number % 3), known=known)
-        for one in range(3):
-            pool = pool_number(one)
-            if scene.flagged("victim", pool):
-                recent = [
-                    sighting.evidence
-                    for sighting in scene.registry.sightings[pool]
-                    if not sighting.mute and scene.now - sighting.evidence.at < HALF_AN_HOUR
-                ]
-                best = {
-                    who: max(e.worth for e in recent if e.organisation == who)
-                    for who in {e.organisation for e in recent}
-                }
-                assert sum(best.values()) >= 1
