@@ -66,6 +66,9 @@ class Experiments:
             regions = np.array([pool.region for pool in table.history.pools])
             test = test.where(regions[test.pool] == region)
         train = joined(training_rows(each, horizon_h, before=each.history.ticks) for each in tables)
+        if tables[0].history.pools != table.history.pools:
+            # Other pools, counted from 0 as well: none of those judged has a rate of its own yet.
+            train = replace(train, pool=train.pool + len(table.history.pools))
         return judge_head(table, head, test, train=train, name=name)
 
 

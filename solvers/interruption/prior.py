@@ -132,7 +132,9 @@ def _weights(snapshots: Sequence[Sequence[Advised]], buckets: Sequence[float]) -
         return UNPOOLED, UNPOOLED_SHAPE
     weights, _ = nnls(levels, later)
     told = levels @ weights
-    return tuple(map(float, weights)), float(told.mean() ** 2 / np.mean((later - told) ** 2))
+    shape = float(told.mean() ** 2 / np.mean((later - told) ** 2))
+    # Rates rose from snapshot to snapshot; nothing says that they will go on rising, so the weights add up to 1.
+    return tuple(map(float, weights / weights.sum())), shape
 
 
 def _levels(early: Sequence[Advised], late: Sequence[Advised], buckets: Sequence[float]) -> tuple[Floats, Floats]:

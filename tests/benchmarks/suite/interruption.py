@@ -48,7 +48,7 @@ def _process_seconds(work: Any) -> float:
 
 
 def _bars(series: dict[str, Any]) -> Iterator[Row]:
-    experiments = _experiments(data_path(TRACES))
+    experiments = experiments_of(data_path(TRACES))
     for judged in experiments.rolling():
         yield from _against_logistic(judged)
         series[judged.name] = [(each.predicted, each.realised) for each in judged.bins]
@@ -81,7 +81,8 @@ def _theirs(judged: Judged, figure: str) -> Baseline:
     return Baseline(name=LOGISTIC, value=judged.figures[LOGISTIC][figure].value, unit="")
 
 
-def _experiments(folder: Path) -> Experiments:
+def experiments_of(folder: Path, *, horizons_h: tuple[int, ...] = (1,)) -> Experiments:
+    """The recording of 2023 to be split, and the one of 2022 before it."""
     tables = {}
     for recording in read_recordings(folder):
         pools = tuple(
@@ -93,7 +94,7 @@ def _experiments(folder: Path) -> Experiments:
         )
         tables[recording.name.rpartition("/")[2]] = Table.of(history)
     main = tables.pop(MAIN)
-    return Experiments(main=main, earlier=tuple(tables.values()))
+    return Experiments(main=main, earlier=tuple(tables.values()), horizons_h=horizons_h)
 
 
 register(Benchmark(name="interruption-speed", run=_speed, limit_s=120.0, quick=True))
