@@ -8,7 +8,7 @@ times a second is one round trip. Both act as the role ``spotopt_service``, whic
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -166,7 +166,7 @@ class PostgresDatabase:
                 if first:
                     await connection.execute(first)
             except BaseException:
-                connection.terminate()
+                _drop(connection)
                 await self._give_back(pool, connection)
                 raise
         return connection
@@ -214,7 +214,13 @@ async def _refuse_open_transaction(connection: "Connection") -> None:
 async def _end(connection: "Lent", word: str) -> None:
     try:
         await connection.execute(word)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
+        _drop(connection)
+
+
+def _drop(connection: "Lent") -> None:
+    # The pool takes a connection back by itself when the server closes it.
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 

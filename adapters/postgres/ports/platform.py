@@ -25,7 +25,7 @@ class Pools(Protocol):
         """Flag pools; a flag is never shortened."""
 
     async def unflag(self, pool: Pool) -> bool:
-        """Take a flag away."""
+        """Take a flag away, and the evidence that spoke for it: it would flag the pool again after a restart."""
 
     async def flags(self, now: datetime) -> tuple[PoolFlag, ...]:
         """Flags that hold now, by pool."""

@@ -27,6 +27,8 @@ WHERE f.until < excluded.until;
 
 -- name: unflag
 -- scope: platform
+WITH spoken AS (DELETE FROM pool_evidence
+                WHERE region = :region AND zone_id = :zone_id AND instance_type = :instance_type)
 DELETE FROM pool_flags WHERE region = :region AND zone_id = :zone_id AND instance_type = :instance_type;
 
 -- name: flags

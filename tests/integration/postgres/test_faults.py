@@ -63,11 +63,11 @@ async def test_a_transaction_that_the_server_dies_in_is_transient_and_takes_ever
         async with database.platform() as tx:
             await tx.organizations.suspend(organization.id, NOW)
             os.kill(mortal.pid, signal.SIGKILL)
-            await tx.organizations.get(organization.id)
-            await tx.organizations.get(organization.id)
+            while True:  # the server's other processes live until they notice
+                await tx.organizations.get(organization.id)
 
     with pytest.raises(TransientError):
-        await suspend_and_die()
+        await asyncio.wait_for(suspend_and_die(), 30)
     await mortal.start()
     async with database.platform() as tx:
         found = await tx.organizations.get(organization.id)
