@@ -69,8 +69,10 @@ class MemoryPools(MemoryRepository):
                 self._view.put(flag.pool, flag)
 
     async def unflag(self, pool: Pool) -> bool:
-        """Take a flag away."""
+        """Take a flag away, and the evidence that spoke for it."""
         self._view.platform_only()
+        for row in self._view.all(PoolEvidence, lambda row: row.pool == pool):
+            self._view.drop(PoolEvidence, row.id)
         return self._view.drop(PoolFlag, pool)
 
     async def flags(self, now: datetime) -> tuple[PoolFlag, ...]:

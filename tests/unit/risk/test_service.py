@@ -110,6 +110,7 @@ async def test_an_admin_may_take_a_flag_back(world: World) -> None:
     await settle()
     assert copy.flagged("us-east-1", OTHERS) == ()
     assert not await registry.clear(POOL)
+    assert not (await (await registry_of(world.services)).explain(POOL, OTHERS)).for_all
     task.cancel()
 
 
