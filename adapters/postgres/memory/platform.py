@@ -71,8 +71,7 @@ class MemoryPools(MemoryRepository):
     async def unflag(self, pool: Pool) -> bool:
         """Take a flag away, and the evidence that spoke for it."""
         self._view.platform_only()
-        for row in self._view.all(PoolEvidence, lambda row: row.pool == pool):
-            self._view.drop(PoolEvidence, row.id)
+        self._view.drop_all(PoolEvidence, lambda seen: seen.pool == pool)
         return self._view.drop(PoolFlag, pool)
 
     async def flags(self, now: datetime) -> tuple[PoolFlag, ...]:
