@@ -53,7 +53,14 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     # --debug may stand anywhere: whoever needs it has just seen a failure and appends it.
     rest = [argument for argument in arguments if argument != "--debug"]
-    return exit_code_of(lambda: spotopt.main(rest, prog_name="spotopt", standalone_mode=False), debug=debug)
+    return exit_code_of(lambda: _call(rest), debug=debug)
+
+
+def _call(arguments: list[str]) -> None:
+    # A command that ends with an exit code of its own has it returned here.
+    code = spotopt.main(arguments, prog_name="spotopt", standalone_mode=False)
+    if isinstance(code, int) and code:
+        raise click.exceptions.Exit(code)
 
 
 def main() -> None:

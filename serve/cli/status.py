@@ -46,9 +46,9 @@ def code_of(answer: dict[str, Any] | None) -> int:
 def show(console: Console, answer: dict[str, Any] | None, data_dir: Path) -> None:
     """Print a status for people."""
     if answer is None:
-        console.print(f"Nothing runs in {data_dir}; spotopt up starts it.", highlight=False)
+        console.print(f"Nothing runs in {data_dir}; spotopt up starts it.", highlight=False, soft_wrap=True)
         return
-    console.print(_title(answer))
+    console.print(_title(answer), soft_wrap=True)
     console.print(_parts(answer["parts"]))
     under_way = [step for step, took_s in answer["steps"].items() if took_s is None]
     if under_way:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
 from serve.operations.options import data_dir_option, settings_with
 from serve.operations.screen import Screen, screen_for
@@ -36,40 +35,36 @@ def up(as_json: bool, **given: Any) -> None:  # noqa: FBT001  # click hands opti
 
 async def _run(settings: "Settings", screen: Screen) -> None:
     # Database drivers and migrations take two seconds to import, which no other command should wait for.
-    from serve.operations.supervise import Supervisor, Surroundings
+    from serve.operations.house import keep_house
 
-    around = Surroundings(environment=os.environ, clock=SystemClock(), screen=screen)
     with DataFolder(settings.data_dir) as folder:
         logging.basicConfig(
             filename=folder.subfolder("logs") / "up.log",
             format="%(asctime)s %(levelname)s %(name)s %(message)s",
             force=True,
         )
-        supervisor = Supervisor(settings, folder, around)
-        signals = Signals(supervisor, screen)
-        signals.listen()
-        await supervisor.run()
+        signals = Signals(screen)
+        await keep_house(settings, folder, environment=os.environ, screen=screen, on_begin=signals.listen)
         screen.say("Stopped; everything that was accepted is kept.")
 
 
 class Signals:
     """The first Ctrl-C (or SIGTERM, or a closed terminal) ends in order, the second at once."""
 
-    def __init__(self, supervisor: "Supervisor", screen: Screen) -> None:
-        self._supervisor = supervisor
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._count = 0
         self._hurry: asyncio.Task[None] | None = None
 
-    def listen(self) -> None:
+    def listen(self, supervisor: "Supervisor") -> None:
         """Take the signals over."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._heard)
+            asyncio.get_running_loop().add_signal_handler(number, self._heard, supervisor)
 
-    def _heard(self) -> None:
+    def _heard(self, supervisor: "Supervisor") -> None:
         self._count += 1
         if self._count == 1:
             self._screen.say("Stopping in order (Ctrl-C again to hurry)")
-            self._supervisor.stop()
+            supervisor.stop()
         elif self._hurry is None:
-            self._hurry = asyncio.get_running_loop().create_task(self._supervisor.hurry())
+            self._hurry = asyncio.get_running_loop().create_task(supervisor.hurry())

@@ -84,7 +84,7 @@ class Keeper:
         self._hear = hear
         self._say = say
         self._child: Child | None = None
-        self._stopping = False
+        self._halt = asyncio.Event()
         self._is_ready = False
         self._go = asyncio.Event()
         self._over = asyncio.Event()
@@ -118,7 +118,7 @@ class Keeper:
         failures = 0
         while True:
             end = await self._live()
-            if self._stopping:
+            if self._halt.is_set():
                 return
             if end.final:
                 raise RejectedError(end.detail)
@@ -128,11 +128,13 @@ class Keeper:
             pause_s = min(FIRST_PAUSE_S * 2.0 ** (failures - 1), LONGEST_PAUSE_S)
             self._say(f"the platform process died ({end.detail}); it is started again in {pause_s:g} s")
             self.restarts += 1
-            await self._clock.sleep(pause_s)
+            await self._within(pause_s, self._halt.wait())
+            if self._halt.is_set():
+                return
 
     async def stop(self) -> None:
         """Have it end cleanly, or at once when it is not ready: then nobody uses it yet. `run` comes back."""
-        self._stopping = True
+        self._halt.set()
         if self._child is None:
             return
         if self._is_ready:
@@ -142,7 +144,7 @@ class Keeper:
 
     async def hurry(self) -> None:
         """End it at once."""
-        self._stopping = True
+        self._halt.set()
         if self._child is not None:
             await self._child.kill()
 

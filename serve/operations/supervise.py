@@ -3,26 +3,20 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.clock import Clock
-from adapters.embedded.folder import DataFolder
 from adapters.embedded.server import EmbeddedServer
-from adapters.settings import Settings, load_keys
 from domain.errors import SpotOptimizerError
-from serve.operations import child, control
 from serve.operations.board import Board, Where
-from serve.operations.child import PlatformChild
-from serve.operations.database import prepare
-from serve.operations.environment import RayPlan, plan_ray, platform_environment
-from serve.operations.keeper import Keeper
+from serve.operations.database import Prepared
+from serve.operations.keeper import Child, Keeper
 from serve.operations.messages import Part, Report, Word
-from serve.operations.ports import require_free
 from serve.operations.processes import since
 from serve.operations.screen import Screen
-from serve.operations.stores import StoreWatch, stores_of
+from serve.operations.stores import Stores, StoreWatch
 
 NOTES_KEPT = 50
 """What happened, for `spotopt status`: the youngest."""
@@ -30,11 +24,26 @@ NOTES_KEPT = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the supervisor works with, besides the settings."""
+    """What the supervisor works with, besides the settings.
 
-    environment: Mapping[str, str]
+    Parameters
+    ----------
+    stores
+        PostgreSQL and Redis.
+    prepare
+        Brings the database up to date.
+    launch
+        Makes a platform process that has not been started.
+    where
+        Where everything will be.
+    """
+
     clock: Clock
     screen: Screen
+    stores: Stores
+    prepare: Callable[[], Awaitable[Prepared]]
+    launch: Callable[[], Child]
+    where: Where
 
 
 class Supervisor:
@@ -42,26 +51,17 @@ class Supervisor:
 
     Survives the death of everything that it has started; its own death ends the platform process, while PostgreSQL and
     Redis stay until the next start finds them.
-
-    Parameters
-    ----------
-    folder
-        Held by this process.
     """
 
-    def __init__(self, settings: Settings, folder: DataFolder, around: Surroundings) -> None:
-        self._settings = settings
-        self._folder = folder
+    def __init__(self, around: Surroundings) -> None:
         self._clock = around.clock
         self._screen = around.screen
-        self._environment = around.environment
+        self._stores = around.stores
+        self._prepare = around.prepare
         self._started_s = around.clock.monotonic()
-        self._stores = stores_of(settings, folder, around.clock)
-        self._watch = StoreWatch(self._stores, around.clock, self._say)
-        self._ray = None if settings.ray_address else plan_ray(folder, settings)
-        self._where = _where(settings, self._ray)
-        self._board = Board(pid=os.getpid(), started_at=around.clock.now(), where=self._where)
-        self._keeper = Keeper(self._child, around.clock, hear=self._hear, say=self._died)
+        self._watch = StoreWatch(around.stores, around.clock, self._say)
+        self._board = Board(pid=os.getpid(), started_at=around.clock.now(), where=around.where)
+        self._keeper = Keeper(around.launch, around.clock, hear=self._hear, say=self._died)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -70,22 +70,18 @@ class Supervisor:
         Raises
         ------
         RejectedError
-            It cannot run like this: a port is taken, a setting is wrong.
+            It cannot run like this: a setting is wrong.
         TransientError
             It does not come up.
         """
-        require_free(self._settings.host, self._settings.port)
-        load_keys(self._settings)  # made before processes start that would all want to make them
-        await child.end_leftovers(self._folder.subfolder("run"), self._clock)
-        async with control.answering(self._folder, self.status):
-            work = asyncio.create_task(self._work())
-            asked = asyncio.create_task(self._stop.wait())
-            try:
-                await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
-                await self._take_down(work)
-            finally:
-                asked.cancel()
-                self._screen.close()
+        work = asyncio.create_task(self._work())
+        asked = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await self._take_down(work)
+        finally:
+            asked.cancel()
+            self._screen.close()
 
     def stop(self) -> None:
         """End it in order."""
@@ -119,18 +115,18 @@ class Supervisor:
                 task.cancel()
 
     async def _prepare_and_watch(self) -> None:
-        starts = (self._start(server) for server in self._stores.embedded if server is not self._stores.postgres)
-        await asyncio.gather(self._prepare(), *starts)
+        others = (self._start(server) for server in self._stores.embedded if server is not self._stores.postgres)
+        await asyncio.gather(self._start_database(), *others)
         self._keeper.go()
         await self._watch.run()
 
-    async def _prepare(self) -> None:
+    async def _start_database(self) -> None:
         if self._stores.postgres is not None:
             await self._start(self._stores.postgres)
         with self._step("schema and seed data"):
-            prepared = await prepare(self._stores.database_url, self._settings)
-        if prepared.seeded.admin_password:
-            self._screen.password(prepared.seeded.admin_email, prepared.seeded.admin_password)
+            seeded = (await self._prepare()).seeded
+        if seeded.admin_password:
+            self._screen.password(seeded.admin_email, seeded.admin_password)
 
     async def _start(self, server: EmbeddedServer) -> None:
         with self._step(server.name):
@@ -138,7 +134,7 @@ class Supervisor:
 
     async def _greet(self) -> None:
         await self._keeper.ready.wait()
-        self._screen.ready(self._where, self._clock.monotonic() - self._started_s)
+        self._screen.ready(self._board.where, self._clock.monotonic() - self._started_s)
 
     async def _take_down(self, work: "asyncio.Task[None]") -> None:
         """In the order in which things need each other; what cannot be stopped does not keep the rest running."""
@@ -159,22 +155,11 @@ class Supervisor:
             raise failure
 
     @contextlib.contextmanager
-    def _step(self, name: str) -> Any:
+    def _step(self, name: str) -> Iterator[None]:
         started_s = self._clock.monotonic()
         self._hear(Report(word=Word.BEGUN, step=name))
         yield
         self._hear(Report(word=Word.DONE, step=name, took_s=self._clock.monotonic() - started_s))
-
-    def _child(self) -> PlatformChild:
-        environment = platform_environment(
-            self._settings,
-            self._environment,
-            database_url=self._stores.database_url,
-            redis_url=self._stores.redis_url,
-            ray=self._ray,
-        )
-        log = self._folder.subfolder("logs") / "platform.log"
-        return PlatformChild(environment, self._folder.subfolder("run"), log, clock=self._clock)
 
     def _hear(self, report: Report) -> None:
         self._board.hear(report)
@@ -203,14 +188,3 @@ def _first(group: BaseException) -> BaseException:
         return group
     flat = [_first(error) for error in group.exceptions]
     return next((error for error in flat if isinstance(error, SpotOptimizerError)), flat[0])
-
-
-def _where(settings: Settings, ray: RayPlan | None) -> Where:
-    dashboard = f"http://127.0.0.1:{ray.dashboard_port} (token in {ray.token_file})" if ray else settings.ray_address
-    return Where(
-        url=settings.url,
-        docs=f"{settings.url}/api/docs",
-        dashboard=dashboard,
-        data_dir=str(settings.data_dir),
-        logs=str(settings.data_dir / "logs"),
-    )
