@@ -12,6 +12,7 @@ from adapters.catalog.book import Book, baseline_book
 from adapters.postgres.ids import new_id
 from adapters.postgres.pool import PostgresDatabase
 from adapters.postgres.queries import load
+from adapters.postgres.repositories.insights import PostgresInsights
 from adapters.postgres.repositories.users import PostgresUsers
 from adapters.postgres.rows import values_of
 from adapters.postgres.seed_rows import columns, reference_rows
@@ -83,7 +84,7 @@ async def seed(
         for name, part in rows.items():
             changed[name] = await session.run(SQL[name], columns(part))
         changed |= await _put_defaults(session, now)
-        await session.rows(SQL["make_partitions"], {"today": now.date()})
+        changed["prepare_months"] = await PostgresInsights(session).prepare_months(now.date())
         password = await _first_admin(session, admin_email, now)
     return SeedOutcome(changed=changed, admin_email=admin_email if password else "", admin_password=password)
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from adapters.embedded.folder import DataFolder
-from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.postgres import OWNER, EmbeddedPostgres
 from adapters.postgres.migrate import migrate
 
 TEMPLATE = "spotopt_template"
@@ -24,9 +24,9 @@ class PostgresServer:
         self._embedded = EmbeddedPostgres(folder)
         self._numbers = count(1)
 
-    def dsn(self, database: str) -> str:
-        """Where a database is, for its owner."""
-        return self._embedded.dsn(database)
+    def dsn(self, database: str, *, user: str = OWNER) -> str:
+        """Where a database is, for a role that may log in."""
+        return self._embedded.dsn(database, user)
 
     @property
     def pid(self) -> int:

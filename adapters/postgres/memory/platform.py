@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
@@ -229,6 +229,11 @@ class MemoryInsights(MemoryRepository):
         """Keep hours."""
         for hour in hours:
             self._view.put((hour.cluster_id, hour.hour), hour)
+
+    async def prepare_months(self, today: date) -> int:
+        """Nothing to prepare, whatever the day."""
+        self._view.platform_only()
+        return 0
 
     async def savings(
         self, organization_id: UUID, *, since: datetime, until: datetime, cluster_id: UUID | None = None

@@ -1,7 +1,7 @@
 """What belongs to the platform rather than to a cluster: pools, audit, configuration, clock, figures."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -96,6 +96,9 @@ class Insights(Protocol):
 
     async def add_savings(self, hours: Sequence[SavingsHour]) -> None:
         """Keep hours; a second figure of an hour replaces the first."""
+
+    async def prepare_months(self, today: date) -> int:
+        """Make partitions for this month and the next two, and say how many there were to make (platform scope)."""
 
     async def savings(
         self, organization_id: UUID, *, since: datetime, until: datetime, cluster_id: UUID | None = None

@@ -1,7 +1,7 @@
 """Figures for charts and reports, and what Stripe tells."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
@@ -23,6 +23,11 @@ class PostgresInsights(Repository):
         """Keep hours."""
         if hours:
             await self._session.run(SQL["add_savings"], columns_of(hours))
+
+    async def prepare_months(self, today: date) -> int:
+        """Make partitions of this month and the next two."""
+        (row,) = await self._session.rows(SQL["prepare_months"], {"today": today})
+        return int(row["made"])
 
     async def savings(
         self, organization_id: UUID, *, since: datetime, until: datetime, cluster_id: UUID | None = None

@@ -11,6 +11,11 @@ ON CONFLICT (cluster_id, hour) DO UPDATE
 SET baseline_micro_usd = excluded.baseline_micro_usd, actual_micro_usd = excluded.actual_micro_usd,
     spot_node_minutes = excluded.spot_node_minutes, on_demand_node_minutes = excluded.on_demand_node_minutes;
 
+-- name: prepare_months
+-- scope: platform
+SELECT coalesce(sum(make_partitions((:today::date + make_interval(months => months))::date)), 0) AS made
+FROM generate_series(0, 2) AS months;
+
 -- name: savings
 SELECT * FROM savings_hourly
 WHERE organization_id = :organization_id AND hour >= :since AND hour < :until AND {mine}

@@ -81,8 +81,3 @@ ON CONFLICT (section) DO UPDATE SET value = excluded.value WHERE t.value <> excl
 -- name: lock
 -- scope: platform
 SELECT pg_advisory_xact_lock(hashtext('spotopt seed'));
-
--- name: make_partitions
--- scope: platform
-SELECT sum(make_partitions((:today::date + make_interval(months => months))::date)) AS made
-FROM generate_series(0, 2) AS months;

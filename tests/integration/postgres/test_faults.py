@@ -49,7 +49,7 @@ async def test_what_was_accepted_survives_kill_9_and_the_next_call_waits_for_the
 
 
 async def unfinished(database: PostgresDatabase) -> dict[int, int]:
-    # The transaction may just have begun on a process that outlives the server by a moment: then the caller begins anew.
+    # A transaction may have begun on a process that outlives the server by a moment: then the caller begins anew.
     while True:
         with suppress(TransientError):
             async with database.platform() as tx:

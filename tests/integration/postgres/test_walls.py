@@ -1,8 +1,10 @@
 """What the database refuses whatever the code says: rows of other tenants, changes of the log, stray values."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -12,7 +14,9 @@ from adapters.postgres.failures import ConflictError
 from adapters.postgres.migrate import current, head, migrate
 from adapters.postgres.pool import ROLE, PostgresDatabase
 from adapters.postgres.queries import load
+from adapters.postgres.seed import seed_defaults
 from domain.errors import InvariantError, RejectedError, TransientError
+from domain.insight import SavingsHour
 from tests.integration.conftest import PostgresServer
 from tests.unit.postgres.builders import (
     NOW,
@@ -121,6 +125,63 @@ async def test_every_query_is_one_that_the_database_understands(database: Postgr
         for name, text in statements():
             prepared = await session._connection.prepare(text)
             assert prepared.get_parameters() is not None, name
+
+
+HOT = [
+    "actions.expire",
+    "actions.have_pending",
+    "actions.record",
+    "actions.take_pending",
+    "api_keys.find",
+    "audit.page",
+    "clusters.page",
+    "inbox.claim",
+    "inbox.claim_next",
+    "inbox.unfinished",
+    "jobs.of_cluster",
+    "plans.accepted",
+    "snapshots.get",
+    "tokens.show",
+    "users.by_email",
+]
+"""Queries that must not read whole tables."""
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_a_hot_query_finds_its_rows_by_an_index(database: PostgresDatabase, name: str) -> None:
+    aggregate, _, own = name.partition(".")
+    query = load(aggregate)[own]
+    async with database.platform_session() as session:
+        run = session._connection.execute
+        await run("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
+        await run(f"PREPARE hot AS {query.text}")
+        nothing = ", ".join(["NULL"] * len(query.parameters))
+        plan = await session._connection.fetch(f"EXPLAIN EXECUTE hot({nothing})")
+        await run("DEALLOCATE hot")
+    assert not [row[0] for row in plan if "Seq Scan" in row[0]]
+
+
+async def test_rows_of_a_prepared_month_lie_in_a_partition_of_their_own(database: PostgresDatabase) -> None:
+    cluster = await add_cluster(database)
+    hours = [
+        SavingsHour(
+            organization_id=cluster.organization_id,
+            cluster_id=cluster.id,
+            hour=hour,
+            baseline_micro_usd=2,
+            actual_micro_usd=1,
+            spot_node_minutes=1,
+            on_demand_node_minutes=1,
+        )
+        for hour in (datetime(2031, 5, 31, 23, tzinfo=UTC), datetime(2031, 6, 1, tzinfo=UTC))
+    ]
+    async with database.platform() as tx:
+        assert await tx.insights.prepare_months(date(2031, 6, 30)) == 6
+        assert await tx.insights.prepare_months(date(2031, 6, 30)) == 0
+        await tx.insights.add_savings(hours)
+        assert await tx.insights.prepare_months(date(2031, 5, 1)) == 1  # of prices; May's savings lie elsewhere already
+        found = await tx.insights.savings(cluster.organization_id, since=hours[0].hour, until=after(9e9))
+    assert found == tuple(hours)
 
 
 FREE_OF_TENANTS = {
@@ -309,6 +370,31 @@ def test_two_migrations_at_once_wait_for_each_other(postgres_server: PostgresSer
 def test_a_server_that_is_away_is_a_transient_error(tmp_path: Path) -> None:
     with pytest.raises(TransientError):
         migrate(f"postgresql://postgres@/postgres?host={tmp_path}")
+
+
+async def test_an_owner_without_superuser_rights_is_enough(postgres_server: PostgresServer) -> None:
+    dsn = postgres_server.create_empty("managed")
+    async with contextlib.AsyncExitStack() as stack:
+        admin = await asyncpg.connect(dsn)
+        stack.push_async_callback(admin.close)
+        await admin.execute("CREATE ROLE keeper LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS")
+        await admin.execute(f"GRANT {ROLE} TO keeper WITH ADMIN OPTION; ALTER DATABASE managed OWNER TO keeper")
+        as_keeper = postgres_server.dsn("managed", user="keeper")
+        assert await asyncio.to_thread(migrate, as_keeper) == head()
+        database = await PostgresDatabase.connect(as_keeper)
+        stack.push_async_callback(database.close)
+        await seed_defaults(database, now=NOW)
+        cluster = await add_cluster(database)
+        async with database.tenant(cluster.organization_id) as tx:
+            old = make_entry(cluster.organization_id, at=NOW - timedelta(days=400))
+            await tx.audit.append([old, make_entry(cluster.organization_id)])
+            assert len(await tx.audit.archive(cluster.organization_id, NOW)) == 1
+            assert (await tx.audit.verify(cluster.organization_id)).sound
+        async with database.platform() as tx:
+            await tx.audit.append([make_entry(None)])
+            assert await tx.insights.prepare_months(NOW.date()) > 0
+            assert await tx.organizations.delete(cluster.organization_id)
+        assert await admin.fetchval("SELECT count(*) FROM clusters") == 0
 
 
 async def test_a_database_that_was_never_migrated_is_named(postgres_server: PostgresServer) -> None:

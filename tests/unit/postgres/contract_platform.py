@@ -9,6 +9,7 @@ import pytest
 
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Database
+from adapters.postgres.upkeep import upkeep
 from domain.audit import AuditQuery
 from domain.commands import EvidenceKind, Outcome
 from domain.config import DEFAULT_CONFIG
@@ -33,6 +34,7 @@ from tests.unit.postgres.builders import (
     add_organization,
     after,
     make_entry,
+    make_event,
     make_evidence,
 )
 
@@ -221,6 +223,21 @@ async def test_an_hour_of_savings_is_replaced_by_a_later_figure(database: Databa
         assert found == (better,)
         none = await tx.insights.savings(cluster.organization_id, since=NOW, until=after(9e4), cluster_id=new_id())
     assert none == ()
+
+
+async def test_upkeep_deletes_what_has_served_its_time_and_keeps_the_rest(database: Database) -> None:
+    cluster = await add_cluster(database)
+    old, young = make_event(cluster), make_event(cluster)
+    async with database.platform() as tx:
+        await tx.inbox.accept([old, young])
+        await tx.inbox.done([old.key], NOW)
+        await tx.inbox.done([young.key], NOW + timedelta(days=6))
+        await tx.pools.add_evidence([make_evidence(cluster)])
+    done = await upkeep(database, NOW + timedelta(days=8))
+    assert (done["handled events"], done["pool evidence"]) == (1, 0)
+    assert (await upkeep(database, NOW + timedelta(days=91)))["pool evidence"] == 1
+    async with database.platform() as tx:
+        assert await tx.inbox.get(old.key) is None
 
 
 def make_advice(cluster: Cluster, seconds: float, **fields: Any) -> Recommendation:

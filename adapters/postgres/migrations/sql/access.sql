@@ -11,9 +11,14 @@ DECLARE
     name text;
     organization text;
 BEGIN
-    IF NOT pg_has_role(current_user, 'spotopt_service', 'MEMBER') THEN
+    -- Whoever creates a role may grant it, but not become it unless it is granted to him.
+    BEGIN
         EXECUTE format('GRANT spotopt_service TO %I', current_user);
-    END IF;
+    EXCEPTION WHEN insufficient_privilege THEN
+        IF NOT pg_has_role(current_user, 'spotopt_service', 'MEMBER') THEN
+            RAISE;
+        END IF;
+    END;
     REVOKE ALL ON SCHEMA public FROM spotopt_service;
     GRANT USAGE ON SCHEMA public TO spotopt_service;
     FOR name IN

@@ -1,0 +1,42 @@
+"""What keeps the database small and ready: for the clock to call once a day."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from adapters.postgres.ports import Database
+
+HANDLED_EVENTS_KEPT = timedelta(days=7)
+"""Long enough to look into last week's trouble, and far longer than an agent sends an event again."""
+
+EVIDENCE_KEPT = timedelta(days=90)
+"""What the risk of pools is learnt from."""
+
+CLOCK_RUNS_KEPT = timedelta(days=7)
+EVENTS_PER_STATEMENT = 10_000
+
+
+async def upkeep(database: Database, now: datetime) -> Mapping[str, int]:
+    """Delete what has served its time and prepare the next months; says how many rows or partitions each took.
+
+    Safe to call again, and to be cut off: each part is a transaction of its own.
+    """
+    done: dict[str, int] = {"handled events": await _prune_events(database, now - HANDLED_EVENTS_KEPT)}
+    async with database.platform() as tx:
+        done["expired tokens"] = await tx.tokens.prune(now)
+    async with database.platform() as tx:
+        done["pool evidence"] = await tx.pools.prune(now - EVIDENCE_KEPT)
+    async with database.platform() as tx:
+        done["clock runs"] = await tx.clock_runs.prune(now - CLOCK_RUNS_KEPT)
+    async with database.platform() as tx:
+        done["partitions"] = await tx.insights.prepare_months(now.date())
+    return done
+
+
+async def _prune_events(database: Database, before: datetime) -> int:
+    total = 0
+    while True:
+        async with database.platform() as tx:
+            gone = await tx.inbox.prune(before, most=EVENTS_PER_STATEMENT)
+        total += gone
+        if gone < EVENTS_PER_STATEMENT:
+            return total
