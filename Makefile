@@ -8,7 +8,17 @@ PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
 EXAMPLE ?= $(firstword $(wildcard examples/web-shop.json examples/web-shop.json.gz))
 BIN := .venv/bin
 SUITES := $(wildcard tests/unit tests/integration tests/e2e)
-KERNELS := $(wildcard solvers/placement/*.py solvers/placement/*/*.py)
+KERNELS := $(wildcard solvers/placement/*.py) solvers/interruption/kernel.py
+
+define WARM_UP
+from adapters.traces.model_text import read_model_text
+from solvers.interruption.model_file import MAX_BYTES, parse_model
+from solvers.placement import warm_up
+warm_up()
+data, name = read_model_text(most_bytes=MAX_BYTES)
+parse_model(data, of=name)
+endef
+export WARM_UP
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -71,5 +81,5 @@ install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || \
 
 .venv/.warm: $(KERNELS) .venv/.installed
 	@echo "Compiling the solver's kernels"
-	@$(BIN)/python -c "from solvers.placement import warm_up; warm_up()"
+	@$(BIN)/python -c "$$WARM_UP"
 	@touch $@

@@ -191,6 +191,9 @@ def _object_or_list(text: _Text) -> Iterator[KubeObject]:
             members[str(key)] = text.value()
         separator = text.take(",}")
     if items is None:
+        if str(members.get("kind")).endswith("List"):
+            found = shown(members["items"]) if "items" in members else "nothing"
+            raise InputError(text.name, "items", f"must be a list of objects, not {found}; {_HINT}")
         yield prune(_checked(members, text, ""))
     else:
         yield from _items(items, members, text)

@@ -137,6 +137,11 @@ def test_a_member_named_items_that_is_no_list_belongs_to_an_object() -> None:
     assert names(b'{"kind": "Backup", "items": {"a": 1}, "metadata": {"name": "b"}}') == ["b"]
 
 
+@pytest.mark.parametrize("text", [b'{"kind": "List", "items": {"a": 1}}', b'{"kind": "PodList"}'])
+def test_a_list_whose_items_are_no_list_is_refused(text: bytes) -> None:
+    assert "items: must be a list of objects" in str(refusal(text))
+
+
 def test_a_stream_stays_open_for_its_owner() -> None:
     stream = io.BytesIO(gzip.compress(as_list(make_pod("p"))))
     read_documents(["-"], stdin=stream)
