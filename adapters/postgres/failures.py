@@ -16,6 +16,7 @@ _AGAIN = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that the driver is just losing
+    asyncpg.InvalidCachedStatementError,  # a migration has changed the table meanwhile
     TimeoutError,
     OSError,
 )
