@@ -18,6 +18,7 @@ class Subject(StrEnum):
     KEY = "key"
     CLUSTER = "cluster"
     USER = "user"
+    SESSION = "session"
     ORGANIZATION = "organization"
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from domain.tenancy import RefreshToken, User
+from serve.auth.changes import AuthChange, Subject
 from serve.auth.cookies import set_session
 from serve.auth.sessions import TokenPair
 from serve.gateway.context import Gateway
@@ -41,10 +42,11 @@ def refresh_row(gateway: Gateway, user: User, session_id: UUID, pair: TokenPair)
 
 
 async def void_session(gateway: Gateway, session_id: UUID) -> None:
-    """Refuse the session's access tokens; the longest lasting of them was made just now."""
+    """Refuse the session's access tokens, the longest lasting of which was made just now, and end its WebSockets."""
     settings, now = gateway.services.settings, gateway.services.clock.now()
     until = now + timedelta(minutes=settings.access_token_min, seconds=1)
     await gateway.services.hub.revoked.revoke(str(session_id), until=until)
+    await gateway.forget(AuthChange(subject=Subject.SESSION, id=session_id))
 
 
 def session_answer(

@@ -35,7 +35,7 @@ from serve.gateway.limits import CallLimits
 from serve.gateway.logs import LogForwarder, RecentLogs
 from serve.gateway.risk import RiskCopy
 from serve.gateway.workers import Workers
-from serve.sockets.registry import AgentSockets, Command, command_in
+from serve.sockets.registry import AgentSockets, Command, PortalSockets, command_in
 
 SHUTDOWN_S = 2.0
 
@@ -61,6 +61,7 @@ class Gateway:
     intake: Intake
     risk: RiskCopy
     sockets: AgentSockets
+    pages: PortalSockets
     forwarder: LogForwarder
     recent_logs: RecentLogs = field(default_factory=RecentLogs)
     calls: Counter[int] = field(default_factory=Counter)
@@ -84,6 +85,7 @@ class Gateway:
         self.agent_keys.changed(change)
         self.people.changed(change)
         self.sockets.auth_changed(change)
+        self.pages.auth_changed(change)
 
     async def auth_gap(self) -> None:
         """News may have been lost: look up everybody anew."""
@@ -149,6 +151,7 @@ def assemble(
         intake=Intake(services),
         risk=RiskCopy(hub.risk, clock),
         sockets=AgentSockets(),
+        pages=PortalSockets(),
         forwarder=forwarder,
     )
 
@@ -197,4 +200,9 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
     return cast(Gateway, connection.app.state.gateway)
 
 
-GatewayDep = Annotated[Gateway, Depends(gateway_of)]
+async def _gateway(connection: HTTPConnection) -> Gateway:
+    # A dependency that is no coroutine would be run on a thread: half the cost of a heartbeat.
+    return gateway_of(connection)
+
+
+GatewayDep = Annotated[Gateway, Depends(_gateway)]

@@ -21,7 +21,7 @@ Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 
-def _page_request(
+async def _page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows of the page")] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before")] = None,
 ) -> PageRequest:

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 Word = Annotated[str | None, Query(max_length=300)]
 
 
-def _query(
+async def _query(
     since: Annotated[datetime | None, Query(description="included; with a time zone")] = None,
     until: Annotated[datetime | None, Query(description="not included; with a time zone")] = None,
     actor: Word = None,

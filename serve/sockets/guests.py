@@ -1,5 +1,7 @@
 """WebSockets of people: opened by a one-time ticket, and kept while its owner is still welcome."""
 
+from datetime import timedelta
+
 from starlette.websockets import WebSocket
 
 from domain.tenancy import OrganizationRole
@@ -33,7 +35,10 @@ async def super_admin(socket: WebSocket, gateway: Gateway) -> Caller | None:
 
 
 async def still_welcome(gateway: Gateway, caller: Caller) -> bool:
-    """Whether whoever opened a WebSocket may go on."""
+    """Whether whoever opened a WebSocket may go on: not for longer than a session lasts."""
+    longest = timedelta(hours=gateway.services.settings.session_h)
+    if gateway.services.clock.now() > caller.claims.expires_at + longest:
+        return False
     ended = await gateway.services.hub.revoked.is_revoked(str(caller.claims.session_id))
     return not ended and await person_of(gateway, caller.claims) is not None
 

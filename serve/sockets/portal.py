@@ -16,6 +16,7 @@ from domain.errors import TransientError
 from domain.fleet import Cluster
 from domain.paging import MAX_PAGE, Cursor, PageRequest
 from serve.auth.callers import Caller, Member
+from serve.auth.changes import Subject
 from serve.gateway.context import Gateway, gateway_of
 from serve.sockets import guests
 from serve.sockets.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
@@ -24,6 +25,8 @@ router = APIRouter()
 
 RELIST_S = 30.0
 """How long a page may not see a cluster that was connected after it was opened."""
+READY_TEXT = orjson.dumps({"type": "ready"}).decode()
+"""Tells a page that whatever happens from now on is told: what it reads after this it need not read again."""
 RESYNC_TEXT = orjson.dumps({"type": "resync"}).decode()
 """Tells a page that messages may be missing: read the lists anew."""
 
@@ -67,10 +70,17 @@ async def _serve(socket: WebSocket, gateway: Gateway, caller: Caller, feed: Feed
         still_welcome=lambda: guests.still_welcome(gateway, caller),
         capacity=capacity,
     )
+    owner = {
+        Subject.SESSION: caller.claims.session_id,
+        Subject.USER: caller.user_id,
+        Subject.ORGANIZATION: caller.organization_id,
+    }
+    gateway.pages.add(connection, owner)
     feeding = asyncio.create_task(_fed(connection, feed))
     try:
         await connection.run()
     finally:
+        gateway.pages.remove(connection)
         feeding.cancel()
         with suppress(asyncio.CancelledError):
             await feeding
@@ -86,6 +96,7 @@ async def _fed(connection: Connection, feed: Feed) -> None:
 
 async def _log_lines(gateway: Gateway, recent: tuple[bytes, ...], connection: Connection) -> None:
     async with gateway.services.hub.bus.subscribe(keys.SYSTEM_LOGS) as lines:
+        connection.put(READY_TEXT)
         for line in recent:
             connection.put(line.decode(errors="replace"))
         async for item in lines:
@@ -103,7 +114,6 @@ async def _clusters(gateway: Gateway, caller: Member, connection: Connection) ->
             followed.cancel()
             with suppress(asyncio.CancelledError):
                 await followed
-        connection.put(RESYNC_TEXT)
 
 
 async def _others(gateway: Gateway, caller: Member, known: list[UUID], followed: asyncio.Task[None]) -> list[UUID]:
@@ -120,8 +130,10 @@ async def _others(gateway: Gateway, caller: Member, known: list[UUID], followed:
 async def _follow(gateway: Gateway, clusters: list[UUID], connection: Connection) -> None:
     names = [name for one in clusters for name in (keys.agent_heartbeat(str(one)), keys.cluster_events(str(one)))]
     if not names:
+        connection.put(READY_TEXT)
         await asyncio.Event().wait()
     async with gateway.services.hub.bus.subscribe(*names) as subscription:
+        connection.put(READY_TEXT)
         async for item in subscription:
             connection.put(RESYNC_TEXT if isinstance(item, Gap) else _told(item))
 

@@ -1,7 +1,7 @@
-"""The agents that are connected to this replica, by cluster."""
+"""Who is connected to this replica: agents by cluster, and pages."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from uuid import UUID
 
@@ -39,6 +39,27 @@ class Registered:
         self.holder = holder
         self.connection = connection
         self.reconfigure = reconfigure
+
+
+class PortalSockets:
+    """The pages that are connected to this replica."""
+
+    def __init__(self) -> None:
+        self._open: dict[Connection, Mapping[Subject, UUID | None]] = {}
+
+    def add(self, connection: Connection, owner: Mapping[Subject, UUID | None]) -> None:
+        """Take a connection in; ``owner`` says whose it is in each respect."""
+        self._open[connection] = owner
+
+    def remove(self, connection: Connection) -> None:
+        """Let a connection go."""
+        self._open.pop(connection, None)
+
+    def auth_changed(self, change: AuthChange) -> None:
+        """Cut off those whose session, owner or organisation was changed; who is still welcome comes back."""
+        for connection, owner in tuple(self._open.items()):
+            if owner.get(change.subject) == change.id:
+                connection.close(CLOSE_UNAUTHENTICATED, "sign in again")
 
 
 class AgentSockets:
