@@ -8,6 +8,7 @@ from actors.clock.schedule import Period
 from actors.cluster.inputs import ActionFinished, AgentLost, Ended
 from actors.hosting.ports import Clusters
 from actors.services import Services
+from adapters.postgres.upkeep import upkeep
 from domain.errors import RejectedError
 from domain.work import ACTION_EXPIRED
 
@@ -17,8 +18,7 @@ HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_S = "HEARTBEAT_TIMEOUT", 60.0
 PICKED_UP_GRACE = timedelta(seconds=120)
 """Time that an agent has beyond the expiry of an action that it has picked up: a drain waits for pods to end."""
 
-KEPT_EVENTS, KEPT_RUNS, KEPT_EVIDENCE = timedelta(days=7), timedelta(days=7), timedelta(days=90)
-"""How long handled events, runs of the clock, and evidence about pools are kept."""
+DAY_S = 86_400.0
 
 
 def platform_jobs(
@@ -35,7 +35,7 @@ def platform_jobs(
         PeriodicJob(name="expire actions", period=Period(every_s=60), run=jobs.expire_actions),
         PeriodicJob(name="find silent agents", period=Period(every_s=15), run=jobs.find_silent_agents),
         PeriodicJob(name="sweep events", period=Period(every_s=10), run=sweep),
-        PeriodicJob(name="prune", period=Period(every_s=3600), run=jobs.prune),
+        PeriodicJob(name="upkeep", period=Period(every_s=DAY_S), run=jobs.upkeep),
     )
 
 
@@ -75,12 +75,7 @@ class Jobs:
                 continue
         return f"{len(silent)} agents have fallen silent" if silent else ""
 
-    async def prune(self, _: datetime) -> str:
-        """Delete what nobody will ask for any more."""
-        now = self._services.clock.now()
-        async with self._services.database.platform() as tx:
-            tokens = await tx.tokens.prune(now)
-            events = await tx.inbox.prune(now - KEPT_EVENTS)
-            evidence = await tx.pools.prune(now - KEPT_EVIDENCE)
-            runs = await tx.clock_runs.prune(now - KEPT_RUNS)
-        return f"deleted {tokens} tokens, {events} events, {evidence} rows about pools, {runs} runs of the clock"
+    async def upkeep(self, _: datetime) -> str:
+        """Delete what has served its time, and prepare the next months."""
+        done = await upkeep(self._services.database, self._services.clock.now())
+        return ", ".join(f"{number} {what}" for what, number in done.items())

@@ -135,5 +135,5 @@ async def test_an_agent_that_falls_silent_is_noticed_once(world: World) -> None:
     assert cluster.status is ClusterStatus.SILENT
 
 
-async def test_pruning_says_what_it_has_deleted(world: World) -> None:
-    assert (await run_job(world, Told(), "prune")).startswith("deleted 0 tokens")
+async def test_the_upkeep_says_what_it_has_done(world: World) -> None:
+    assert "0 expired tokens" in await run_job(world, Told(), "upkeep")
