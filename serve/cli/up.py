@@ -4,12 +4,15 @@ import asyncio
 import logging
 import os
 import signal
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from adapters.embedded.folder import DataFolder
+from serve.operations.detach import DetachedScreen, start_detached
 from serve.operations.options import data_dir_option, settings_with
 from serve.operations.screen import Screen, screen_for
 
@@ -24,13 +27,26 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(1, 65_535), help="HTTP port of portal, API and WebSockets.  [8080]")
 @click.option("--dashboard-port", type=click.IntRange(1, 65_535), help="Port of the Ray dashboard.  [8265]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-def up(as_json: bool, **given: Any) -> None:  # noqa: FBT001  # click hands options over by name
+@click.option("--detach", is_flag=True, help="Come back when everything runs, and leave it running.")
+@click.option("--detached", is_flag=True, hidden=True)
+def up(as_json: bool, detach: bool, detached: bool, **given: Any) -> None:  # noqa: FBT001  # by name
     """Start the platform and keep it running until Ctrl-C.
 
     PostgreSQL and Redis are embedded unless DATABASE_URL and REDIS_URL are given, Ray is local unless RAY_ADDRESS is.
     `spotopt settings` lists everything that can be set.
     """
-    asyncio.run(_run(settings_with(**given), screen_for(Console(), as_json=as_json)))
+    settings = settings_with(**given)
+    log = settings.data_dir / "logs" / "up.log"
+    if detach:
+        start_detached(_arguments(given), log, screen_for(Console(), as_json=as_json))
+        return
+    screen = DetachedScreen(sys.stdout, log) if detached else screen_for(Console(), as_json=as_json)
+    asyncio.run(_run(settings, screen))
+
+
+def _arguments(given: Mapping[str, Any]) -> list[str]:
+    """The options as they were given."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
 
 
 async def _run(settings: "Settings", screen: Screen) -> None:

@@ -16,7 +16,7 @@ from actors import runtime
 from adapters.settings import Settings
 from domain.errors import TransientError
 from domain.units import MIB
-from serve.operations.layout import Application
+from serve.operations.application import Application
 
 OBJECT_STORE_BYTES = 512 * MIB
 """Shared memory for snapshots and plans on their way between processes; those of 500 pods take some 2 MB."""

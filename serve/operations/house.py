@@ -1,7 +1,9 @@
 """Puts a supervisor together from settings and a held data folder, and runs it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
@@ -9,12 +11,14 @@ from adapters.settings import Settings, load_keys
 from serve.operations import control
 from serve.operations.board import Where
 from serve.operations.child import PlatformChild, end_leftovers
-from serve.operations.database import prepare
 from serve.operations.environment import RayPlan, plan_ray, platform_environment
 from serve.operations.ports import require_free
 from serve.operations.screen import Screen
 from serve.operations.stores import stores_of
 from serve.operations.supervise import Supervisor, Surroundings
+
+if TYPE_CHECKING:
+    from serve.operations.database import Prepared
 
 
 async def keep_house(
@@ -53,7 +57,7 @@ async def keep_house(
         clock=clock,
         screen=screen,
         stores=stores,
-        prepare=partial(prepare, stores.database_url, settings),
+        prepare=lambda: _prepare(stores.database_url, settings),
         launch=lambda: PlatformChild(given, folder.subfolder("run"), log, clock=clock),
         where=where(settings, ray),
     )
@@ -61,6 +65,14 @@ async def keep_house(
     on_begin(supervisor)
     async with control.answering(folder, supervisor.status):
         await supervisor.run()
+
+
+async def _prepare(url: str, settings: Settings) -> "Prepared":
+    # Migrations and the catalogue take two seconds to import: meanwhile Ray and the servers are starting.
+    await asyncio.to_thread(import_module, "serve.operations.database")
+    from serve.operations.database import prepare
+
+    return await prepare(url, settings)
 
 
 def where(settings: Settings, ray: RayPlan | None) -> Where:

@@ -1,10 +1,5 @@
-"""What the platform consists of: which actors with which arguments, and which Serve application.
+"""Which actors the platform consists of, with which arguments. A new one is one line here."""
 
-A new actor or application is one line here.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from actors import runtime
@@ -20,24 +15,6 @@ WARM_UP_HOLD_S = 2.0
 """A worker that has warmed up is held so long, so that the next task warms up another one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """A Serve application.
-
-    Parameters
-    ----------
-    build
-        Binds it; called in the platform process.
-    probe
-        A path that it answers with 200 once it serves.
-    """
-
-    name: str
-    route_prefix: str
-    build: Callable[[Settings], Any]
-    probe: str
-
-
 def actors(settings: Settings) -> tuple[ActorSpec, ...]:
     """All actors, in the order in which they are started."""
     hosts, consumers = range(settings.cluster_hosts), range(settings.event_consumers)
@@ -48,13 +25,6 @@ def actors(settings: Settings) -> tuple[ActorSpec, ...]:
         *(ActorSpec(name=runtime.consumer_name(n), made_by=EventConsumerActor, args=(n,)) for n in consumers),
         ActorSpec(name=runtime.CLOCK, made_by=ClockActor),
     )
-
-
-def application() -> Application:
-    """The gateway."""
-    from serve.operations.health_app import build
-
-    return Application(name="gateway", route_prefix="/", build=build, probe="/health")
 
 
 def warm_up(settings: Settings) -> list[Any]:

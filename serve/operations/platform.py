@@ -12,14 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
 from actors import runtime
+from actors.runtime import ActorSpec
 from adapters.settings import Settings, load_settings
 from domain.errors import RejectedError, SpotOptimizerError
-from serve.operations import cluster, layout
+from serve.operations import cluster
+from serve.operations.application import application
 from serve.operations.messages import Order, Report, Word, encode
 from serve.operations.watch import Watch
 
@@ -105,8 +108,8 @@ class Platform:
     def __init__(self, settings: Settings, channel: Channel) -> None:
         self._settings = settings
         self._channel = channel
-        self._application = layout.application()
-        self._specs = layout.actors(settings)
+        self._application = application()
+        self._specs: tuple[ActorSpec, ...] = ()
 
     def start(self) -> None:
         """Start everything. The database may be prepared meanwhile; it is needed by the application and actors."""
@@ -121,6 +124,7 @@ class Platform:
             cluster.deploy(self._application, self._settings)
             cluster.await_answer(self._application, self._settings, ANSWER_S)
         with self._channel.step("actors"):
+            self._specs = _actors(self._settings)
             runtime.start_all(self._specs)
         self._channel.tell(Report(word=Word.READY))
 
@@ -128,7 +132,7 @@ class Platform:
         """Look and report until it is told to stop, or Ray has died."""
         url = cluster.probe_url(self._settings, self._application)
         eye = Watch(self._specs, self._application, url=url, local=not self._settings.ray_address)
-        warming = layout.warm_up(self._settings)
+        warming = _warm_up(self._settings)
         looks = 0
         while True:
             dead = [part.name for part in eye.daemons() if not part.healthy]
@@ -149,6 +153,19 @@ class Platform:
                 runtime.stop(spec.name)
         with self._channel.step("Ray"):
             ray.shutdown()
+
+
+def _actors(settings: Settings) -> tuple[ActorSpec, ...]:
+    # Their solvers take three seconds to import: the gateway answers before that.
+    from serve.operations import layout
+
+    return layout.actors(settings)
+
+
+def _warm_up(settings: Settings) -> list[Any]:
+    from serve.operations import layout
+
+    return layout.warm_up(settings)
 
 
 def main() -> int:

@@ -5,18 +5,20 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.clock import Clock
 from adapters.embedded.server import EmbeddedServer
 from domain.errors import SpotOptimizerError
 from serve.operations.board import Board, Where
-from serve.operations.database import Prepared
 from serve.operations.keeper import Child, Keeper
 from serve.operations.messages import Part, Report, Word
 from serve.operations.processes import since
 from serve.operations.screen import Screen
 from serve.operations.stores import Stores, StoreWatch
+
+if TYPE_CHECKING:
+    from serve.operations.database import Prepared
 
 NOTES_KEPT = 50
 """What happened, for `spotopt status`: the youngest."""
@@ -41,7 +43,7 @@ class Surroundings:
     clock: Clock
     screen: Screen
     stores: Stores
-    prepare: Callable[[], Awaitable[Prepared]]
+    prepare: "Callable[[], Awaitable[Prepared]]"
     launch: Callable[[], Child]
     where: Where
 

@@ -15,8 +15,8 @@ from ray.util.state.exception import RayStateApiException
 from actors import runtime
 from actors.runtime import ActorSpec
 from domain.errors import TransientError
+from serve.operations.application import Application
 from serve.operations.cluster import probe
-from serve.operations.layout import Application
 from serve.operations.messages import Part, in_ms
 from serve.operations.processes import all_processes, since
 

@@ -1,0 +1,32 @@
+"""The Serve application. Apart from the actors, whose solvers take three seconds to import."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A Serve application.
+
+    Parameters
+    ----------
+    build
+        Binds it; called in the platform process.
+    probe
+        A path that it answers with 200 once it serves.
+    """
+
+    name: str
+    route_prefix: str
+    build: Callable[[Settings], Any]
+    probe: str
+
+
+def application() -> Application:
+    """The gateway."""
+    from serve.operations.health_app import build
+
+    return Application(name="gateway", route_prefix="/", build=build, probe="/health")
