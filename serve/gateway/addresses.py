@@ -22,6 +22,10 @@ class ProxyTrust:
         self._networks = tuple(ip_network(one, strict=False) for one in trusted)
         self._is_trusted = lru_cache(maxsize=4_096)(self._looked_up)
 
+    def counted(self, address: str) -> str:
+        """The name under which an address is limited, empty for a proxy of ours: it stands for nobody in particular."""
+        return "" if self._is_trusted(address) else counted_as(address)
+
     def client(self, peer: str, forwarded_for: str) -> str:
         """The nearest address that is no proxy of ours; ``peer`` is who opened the connection."""
         address = peer

@@ -5,7 +5,6 @@ from starlette.types import Scope
 
 from adapters.redis.ports import Verdict
 from adapters.settings import Settings
-from serve.gateway.addresses import counted_as
 from serve.gateway.limits import CallLimits
 from serve.gateway.problems import ProblemError
 from serve.gateway.requests import info_of
@@ -19,9 +18,9 @@ class Admission:
         self._settings = settings
 
     async def address(self, scope: Scope) -> None:
-        """Count a call of this address; every request does."""
-        address = counted_as(info_of(scope).address)
-        await self._count(scope, self._settings.address_rate_limit, "address", address)
+        """Count a call of this address, where it is known; every request does."""
+        if address := info_of(scope).counted_as:
+            await self._count(scope, self._settings.address_rate_limit, "address", address)
 
     async def user(self, connection: HTTPConnection, user_id: str) -> None:
         """Count a call of somebody who is signed in."""
@@ -33,8 +32,9 @@ class Admission:
 
     async def sign_in(self, connection: HTTPConnection, account: str = "") -> None:
         """Count an attempt to prove who one is: per address, and per account where one is named."""
-        limit, address = self._settings.sign_in_rate_limit, counted_as(info_of(connection.scope).address)
-        await self._count(connection.scope, limit, "sign-in-address", address)
+        limit = self._settings.sign_in_rate_limit
+        if address := info_of(connection.scope).counted_as:
+            await self._count(connection.scope, limit, "sign-in-address", address)
         if account:
             await self._count(connection.scope, limit, "sign-in-account", account)
 

@@ -63,9 +63,11 @@ class Outermost:
     def _received(self, scope: Scope) -> RequestInfo:
         headers = Headers(scope=scope)
         client = scope.get("client")
+        address = self._trust.client(client[0] if client else "", headers.get("x-forwarded-for", ""))
         info = RequestInfo(
             id=given_request_id(headers.get(REQUEST_ID_HEADER, "")),
-            address=self._trust.client(client[0] if client else "", headers.get("x-forwarded-for", "")),
+            address=address,
+            counted_as=self._trust.counted(address),
         )
         scope[KEY] = info
         return info

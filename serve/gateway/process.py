@@ -3,8 +3,8 @@
 import gc
 
 YOUNG, MIDDLE, OLD = 20_000, 20, 50
-"""Thresholds of the collector. With the usual ones (700, 10, 10) it runs in the middle of every body of 500 pods: bodies
-of metrics went from 206 to 566 a second by this alone (one replica, 2026-11)."""
+"""Thresholds of the collector. With the usual ones (700, 10, 10) it runs in the middle of every body of 500 pods: one
+replica took 206 bodies a second with them and 566 with these (2026-11)."""
 
 
 def settle() -> None:

@@ -22,6 +22,8 @@ class RequestInfo:
 
     id: str
     address: str = ""
+    counted_as: str = ""
+    """Name under which the address is limited; empty when only a proxy of ours is known, which stands for everybody."""
     actor: str = ""
     verdict: Verdict | None = None
     body_limit: int = DEFAULT_BODY_BYTES

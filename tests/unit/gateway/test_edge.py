@@ -110,6 +110,12 @@ def test_only_hops_over_our_own_proxies_are_believed() -> None:
     assert trust.client("127.0.0.1", "") == "127.0.0.1"
 
 
+def test_a_proxy_of_ours_is_not_limited_as_if_it_were_one_caller() -> None:
+    trust = ProxyTrust(("127.0.0.1",))
+    assert trust.counted("127.0.0.1") == ""
+    assert trust.counted("203.0.113.5") == "203.0.113.5"
+
+
 def test_a_whole_ipv6_network_counts_as_one_address() -> None:
     assert counted_as("2001:db8::1") == counted_as("2001:db8::ffff") == "2001:db8::/64"
     assert counted_as("::ffff:203.0.113.5") == "203.0.113.5"
