@@ -1,6 +1,8 @@
 """A gateway behind a real uvicorn on a free port of loopback, over a real PostgreSQL and a real Redis."""
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
@@ -40,28 +42,49 @@ class LiveHouse(House):
         return f"ws://127.0.0.1:{self.port}"
 
 
+class RedisServer:
+    """The server, which a test may kill and start again."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._embedded = EmbeddedRedis(folder)
+        self.url = self._embedded.url
+
+    async def start(self) -> None:
+        await self._embedded.start()
+
+    async def stop(self) -> None:
+        await self._embedded.stop()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        pid = self._embedded.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     folder: Path = tmp_path_factory.mktemp("gateway-redis") / "data"
     with DataFolder(folder) as held:
-        embedded = EmbeddedRedis(held)
-        asyncio.run(embedded.start())
+        server = RedisServer(held)
+        asyncio.run(server.start())
         try:
-            yield embedded.url
+            yield server
         finally:
-            asyncio.run(embedded.stop())
+            asyncio.run(server.stop())
 
 
 @pytest.fixture
-async def live(database_url: str, redis_url: str) -> AsyncIterator[LiveHouse]:
-    client = connect(redis_url)
+async def live(database_url: str, redis_server: RedisServer) -> AsyncIterator[LiveHouse]:
+    await redis_server.start()  # a test may have killed it
+    client = connect(redis_server.url)
     await client.flushall()
     await client.aclose()
     clock, clusters = SystemClock(), ClustersTwin()
     mailer = MemoryMailer(clock)
     database = await PostgresDatabase.connect(database_url, PoolSettings(connections=8))
     await seed_defaults(database, now=clock.now())
-    async with redis_hub(redis_url, clock) as hub:
+    async with redis_hub(redis_server.url, clock) as hub:
         settings = make_settings(public_url="")
         services = Services(settings=settings, keys=KEYS, clock=clock, database=database, hub=hub)
         app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
