@@ -54,8 +54,10 @@ async def _run(settings: "Settings", screen: Screen) -> None:
     from serve.operations.house import keep_house
 
     with DataFolder(settings.data_dir) as folder:
+        log = folder.subfolder("logs") / "up.log"
+        log.touch(mode=0o600)
         logging.basicConfig(
-            filename=folder.subfolder("logs") / "up.log",
+            filename=log,
             format="%(asctime)s %(levelname)s %(name)s %(message)s",
             force=True,
         )

@@ -50,6 +50,7 @@ def start_detached(arguments: Sequence[str], log: Path, screen: Screen) -> None:
     """
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "serve.cli.main", "up", "--detached", *arguments]
+    log.touch(mode=0o600)
     ours, theirs = os.pipe()
     with log.open("ab") as errors, os.fdopen(theirs, "wb") as out:
         begin = errors.tell()

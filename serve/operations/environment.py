@@ -19,6 +19,7 @@ TOKEN_FILE = "ray"  # noqa: S105  # the name of a file
 LONGEST_RAY_FOLDER = 34
 """Bytes. HAProxy's socket lies in a folder named by the 56 letters of the node and is made under a temporary name; the
 whole may have 104 to 108, which depends on the system."""
+RAY_INNER = "r"
 HAPROXY_METRICS_PORT, HAPROXY_STATS_PORT = 9101, 8404
 """Ray's own; the next free ones are taken."""
 DRAIN_S = 2
@@ -53,13 +54,21 @@ def plan_ray(folder: DataFolder, settings: Settings) -> RayPlan:
 
 
 def ray_folder(folder: DataFolder) -> Path:
-    """Where Ray and HAProxy keep sockets and logs: in the data folder where the path is short enough."""
+    """Where Ray and HAProxy keep sockets and logs: in the data folder where the path is short enough.
+
+    Ray opens its folder to everybody, and HAProxy the socket that commands it: so it lies in one of our own.
+    """
     inside = folder.path / "ray"
-    if len(os.fsencode(inside)) <= LONGEST_RAY_FOLDER:
-        return private_folder(inside)
+    if len(os.fsencode(inside / RAY_INNER)) <= LONGEST_RAY_FOLDER:
+        return _made(private_folder(inside) / RAY_INNER)
     digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:12]
     # Not tempfile's folder: that is itself a long path on some systems.
-    return private_folder(Path("/tmp") / f"spotopt-{os.geteuid()}-{digest}")  # noqa: S108
+    return _made(private_folder(Path("/tmp") / f"spotopt-{os.geteuid()}-{digest}") / RAY_INNER)  # noqa: S108
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def platform_environment(

@@ -86,8 +86,16 @@ def _listening(table: Path, port: int) -> set[str]:
 
 
 def _holds(descriptors: Path, sockets: set[str]) -> bool:
+    wanted = {f"socket:[{inode}]" for inode in sockets}
     try:
-        links = [str(link.readlink()) for link in descriptors.iterdir()]
+        return any(_target(link) in wanted for link in descriptors.iterdir())
     except OSError:
         return False
-    return any(link.removeprefix("socket:[").rstrip("]") in sockets for link in links if link.startswith("socket:["))
+
+
+def _target(link: Path) -> str:
+    """Where a descriptor leads, empty when it was closed meanwhile."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""

@@ -117,7 +117,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             running.up.send_signal(signal.SIGINT)
             running.up.wait(timeout=COMMAND_S)
         running.run("down")
-        shutil.rmtree(running.ray)
+        shutil.rmtree(running.ray.parent)
 
 
 def killed(platform: Platform, *names: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.embedded.folder import DataFolder
 from domain.units import GIB
 from serve.operations.doctor.finding import Bounds, Finding, failure, judged, ok, warning
-from serve.operations.environment import LONGEST_RAY_FOLDER
+from serve.operations.environment import LONGEST_RAY_FOLDER, RAY_INNER
 from serve.words import gibibytes
 
 DISK = Bounds(good=5 * GIB, least=1 * GIB)
@@ -70,7 +70,7 @@ def _lock(held: DataFolder) -> Finding:
 
 
 def _socket_path(path: Path) -> Finding:
-    inside = path / "ray"
+    inside = path / "ray" / RAY_INNER
     if len(os.fsencode(inside)) <= LONGEST_RAY_FOLDER:
         return ok("socket paths", f"short enough in {path}")
     return ok("socket paths", f"{path} is too long for sockets; Ray and HAProxy keep theirs under /tmp")

@@ -62,6 +62,12 @@ def test_sockets_of_ray_and_haproxy_have_paths_that_systems_allow(tmp_path) -> N
         assert len(str(folder / NODE_ID / "a")) + len(".12345.tmp") <= LONGEST_SOCKET_PATH
 
 
+def test_nobody_else_reaches_the_folder_that_ray_opens_to_everybody(tmp_path) -> None:
+    for folder in (ray_folder(DataFolder(tmp_path)), ray_folder(DataFolder(tmp_path / ("long" * 20)))):
+        folder.chmod(0o777)
+        assert folder.parent.stat().st_mode & 0o077 == 0
+
+
 def test_a_folder_with_a_long_path_always_gets_the_same_short_one(tmp_path) -> None:
     long = DataFolder(tmp_path / ("long" * 20))
     assert ray_folder(long) == ray_folder(long) != ray_folder(DataFolder(tmp_path / ("other" * 20)))
