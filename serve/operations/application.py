@@ -26,7 +26,7 @@ class Application:
 
 
 def application() -> Application:
-    """The gateway."""
-    from serve.operations.health_app import build
+    """The gateway. Its Swagger UI is its lightest page that anybody may see."""
+    from serve.gateway import deployment
 
-    return Application(name="gateway", route_prefix="/", build=build, probe="/health")
+    return Application(name="gateway", route_prefix="/", build=deployment.application, probe="/api/docs")
