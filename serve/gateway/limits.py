@@ -3,10 +3,11 @@
 A replica draws a lot of calls from the shared limit, hands them out by itself, and draws the next one when it is used
 up. The shared window thus counts lots, and every replica may hold one more lot than was used: with a lot of a
 thirtieth of the limit and two replicas a limit is exact to about 7 %. Small limits (up to 30) are lots of one call and
-exact.
+exact, and need Redis: nobody signs in without them.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +16,18 @@ from limits import parse
 
 from adapters.clock import Clock
 from adapters.redis.ports import RateLimits, Verdict
+from adapters.redis.rates import memory_rate_limits
+from domain.errors import TransientError
 
 LOTS_PER_WINDOW = 30
 REFUSED_S = 1.0
 """How long a refusal is repeated without asking anew."""
+AWAY_S = 2.0
+"""How long the shared limiter is left alone after it could not be reached."""
 MOST_CALLERS = 50_000
 """Callers whose lots are remembered; the one unheard of for longest is forgotten, and with it a few calls."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class CallLimits:
         self._clock = clock
         self._lots: OrderedDict[tuple[str, str], _Lot] = OrderedDict()
         self._drawing: dict[tuple[str, str], asyncio.Event] = {}
+        self._alone = memory_rate_limits()
+        self._away_until_s = 0.0
 
     async def hit(self, limit: str, name: str, who: str) -> Verdict:
         """Count one call.
@@ -83,10 +92,20 @@ class CallLimits:
             return
         drawn = self._drawing[key] = asyncio.Event()
         try:
-            self._put(rule, key, await self._rates.hit(rule.text, *key))
+            self._put(rule, key, await self._asked(rule, key))
         finally:
             del self._drawing[key]
             drawn.set()
+
+    async def _asked(self, rule: Rule, key: tuple[str, str]) -> Verdict:
+        """Ask the shared limiter. While it is away each replica counts alone: an interruption must not wait for it."""
+        if self._clock.monotonic() >= self._away_until_s:
+            try:
+                return await self._rates.hit(rule.text, *key)
+            except TransientError as err:
+                self._away_until_s = self._clock.monotonic() + AWAY_S
+                _logger.warning("limits are counted by each replica alone: %s", err)
+        return await self._alone.hit(rule.text, *key)
 
     def _put(self, rule: Rule, key: tuple[str, str], verdict: Verdict) -> None:
         # A refusal is remembered for a moment only: who waits as told finds that the window has moved on.

@@ -1,5 +1,6 @@
 """Events on their way in: read one by one, stored in one statement, then offered to the stream."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from serve.gateway.problems import ProblemError
 
 FULL_FOR_S = 1.0
 """After a priority was found full, its events are refused for so long without storing any."""
+
+OFFER_WITHIN_S = 1.0
+"""How long an agent waits for the stream after its events are safe in the inbox, where the sweep finds them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -84,8 +88,9 @@ class Intake:
         """Offer those that were stored before, too: the answer to the first time may have been a full queue."""
         offers = [_stream_event(event) for event in events]
         try:
-            answers = await self._services.hub.events.offer_many(offers)
-        except TransientError as err:
+            async with asyncio.timeout(OFFER_WITHIN_S):
+                answers = await self._services.hub.events.offer_many(offers)
+        except (TransientError, TimeoutError) as err:
             _logger.warning("%d events wait in the inbox for the stream to come back: %s", len(offers), err)
             return
         full = {offer.priority for offer, answer in zip(offers, answers, strict=True) if answer is Offered.FULL}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.redis.ports import Verdict
-from domain.errors import InvariantError
+from domain.errors import InvariantError, TransientError
 from serve.gateway.addresses import ProxyTrust, counted_as
 from serve.gateway.limits import CallLimits, rule_of
 from serve.gateway.logs import WAITING, LogForwarder, without_secrets
@@ -153,6 +153,27 @@ async def test_calls_at_once_draw_one_lot(spot: House) -> None:
     verdicts = await asyncio.gather(*(limits.hit("600/minute", "user", "ada") for _ in range(20)))
     assert all(verdict.allowed for verdict in verdicts)
     assert len(rates.asked) == 1
+
+
+class Away:
+    """A shared limiter that cannot be reached."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def hit(self, limit: str, *key: str) -> Verdict:
+        self.asked += 1
+        raise TransientError("away")
+
+
+async def test_without_the_shared_limiter_each_replica_counts_alone_but_nobody_signs_in(spot: House) -> None:
+    rates = Away()
+    limits = CallLimits(rates, spot.clock)
+    verdicts = [await limits.hit("600/minute", "key", "agent") for _ in range(601)]
+    assert [verdict.allowed for verdict in verdicts] == [True] * 600 + [False]
+    assert rates.asked == 1
+    with pytest.raises(TransientError):
+        await limits.hit("10/minute", "sign-in-account", "ada")
 
 
 def test_small_limits_are_exact() -> None:
