@@ -27,6 +27,11 @@ class Application:
 
 def application() -> Application:
     """The gateway. Its Swagger UI is its lightest page that anybody may see."""
-    from serve.gateway import deployment
+    return Application(name="gateway", route_prefix="/", build=_gateway, probe="/api/docs")
 
-    return Application(name="gateway", route_prefix="/", build=deployment.application, probe="/api/docs")
+
+def _gateway(settings: Settings) -> Any:
+    from serve.gateway import deployment
+    from serve.operations.workers import ActorWorkers, actor_names
+
+    return deployment.application(settings, ActorWorkers(actor_names(settings)))
