@@ -49,7 +49,7 @@ def show(console: Console, answer: dict[str, Any] | None, data_dir: Path) -> Non
         console.print(f"Nothing runs in {data_dir}; spotopt up starts it.", highlight=False, soft_wrap=True)
         return
     console.print(_title(answer), soft_wrap=True)
-    console.print(_parts(answer["parts"]))
+    console.print(_parts(answer["parts"]), soft_wrap=True)
     under_way = [step for step, took_s in answer["steps"].items() if took_s is None]
     if under_way:
         console.print(f"\n Under way: {', '.join(under_way)}", highlight=False)
@@ -68,14 +68,15 @@ def _title(answer: dict[str, Any]) -> Text:
 
 def _parts(parts: list[dict[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 1))
-    for name in ("part", "", "process", "answers in", "restarts", "since", ""):
+    for name in ("part", "", "process", "answers in", "restarts", "since (UTC)", ""):
         is_number = name in ("process", "answers in", "restarts")
-        table.add_column(name, justify="right" if is_number else "left", header_style="dim")
+        table.add_column(name, justify="right" if is_number else "left", header_style="dim", no_wrap=True)
     for part in parts:
         health = Text("healthy", style="green") if part["healthy"] else Text("not healthy", style="bold red")
         latency = "" if part["latency_ms"] is None else f"{part['latency_ms']:.1f} ms"
         pid, restarts = str(part["pid"] or ""), str(part["restarts"] or "")
-        table.add_row(Text(part["name"]), health, pid, latency, restarts, part["since"], Text(part["detail"]))
+        since = part["since"].removesuffix(" UTC")[len("2026-") :]
+        table.add_row(Text(part["name"]), health, pid, latency, restarts, since, Text(part["detail"]))
     return table
 
 

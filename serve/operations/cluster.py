@@ -40,7 +40,7 @@ def load_serve_aside() -> threading.Thread:
 def start_ray(settings: Settings) -> str:
     """Start a local Ray, or join the one of the settings; says where its dashboard is, empty when unknown.
 
-    A local one listens on loopback only, and ends with this process.
+    A local one uses loopback, so that a change of the machine's address does not end it, and ends with this process.
     """
     common: dict[str, Any] = {
         "namespace": runtime.NAMESPACE,

@@ -20,7 +20,7 @@ from serve.words import gibibytes
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 MEMORY = Bounds(good=4 * GIB, least=2 * GIB)
-"""The platform at rest takes about 2.5 GiB, most of it shared between its processes."""
+"""The platform at rest takes 2.7 GiB."""
 SHARED_MEMORY = Bounds(good=512 * MIB, least=64 * MIB)
 """Half of it is given to Ray's object store; 64 MiB is what containers have unless told otherwise."""
 OPEN_FILES = Bounds(good=8_192, least=1_024)
