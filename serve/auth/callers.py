@@ -16,9 +16,11 @@ from serve.auth.cookies import ACCESS_COOKIE, CSRF_HEADER
 from serve.auth.people import Person
 from serve.auth.sessions import Claims, TokenUse, unix_ms
 from serve.gateway.context import Gateway, GatewayDep
-from serve.gateway.problems import ProblemError, not_found
+from serve.gateway.problems import ProblemError
 from serve.gateway.requests import info_of
 
+NOT_YOUR_CLUSTER = "the key is not this cluster's"
+"""Said whether or not there is such a cluster, so that nobody learns which there are."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 _session = HTTPBearer(
@@ -155,7 +157,7 @@ async def _agent(
     if holder is None:
         raise unauthenticated("the agent's key is missing, unknown, expired or revoked")
     if holder.cluster_id != cluster_id:
-        raise not_found("cluster")
+        raise forbidden(NOT_YOUR_CLUSTER)
     info = info_of(request.scope)
     info.actor, info.quiet = f"agent {cluster_id}", True
     await gateway.admission.agent(request, str(holder.api_key_id))

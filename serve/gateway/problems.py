@@ -100,6 +100,7 @@ def problem_response(error: ProblemError, *, request_id: str, path: str) -> Resp
         "request_id": request_id,
     }
     if error.fields:
+        content["field"] = error.fields[0].field
         content["errors"] = [{"field": one.field, "problem": one.problem} for one in error.fields]
     return Response(orjson.dumps(content), status, dict(error.headers or {}), MEDIA_TYPE)
 

@@ -28,5 +28,5 @@ def problems(*statuses: int) -> Responses:
 SIGNED_IN = problems(401, 403)
 OF_CLUSTER = problems(401, 403, 404)
 CHANGES = problems(400, 401, 403, 404, 409, 413)
-BY_AGENT = problems(401, 404, 413, 415, 426)
+BY_AGENT = problems(401, 403, 404, 413, 415, 426)
 OPEN = problems(400, 413)

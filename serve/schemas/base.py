@@ -34,7 +34,10 @@ class FieldProblemModel(Answer):
 
 
 class Problem(Answer):
-    """An error (RFC 9457). ``type`` is stable and meant for programs, ``detail`` for people."""
+    """An error (RFC 9457). ``type`` is stable and meant for programs, ``detail`` for people.
+
+    ``errors`` names every wrong field, ``field`` the first of them.
+    """
 
     type: str
     title: str
@@ -42,6 +45,7 @@ class Problem(Answer):
     detail: str
     instance: str
     request_id: str
+    field: str | None = None
     errors: list[FieldProblemModel] | None = None
 
     model_config = ConfigDict(
@@ -50,10 +54,11 @@ class Problem(Answer):
                 "type": "urn:spotopt:problem:invalid-input",
                 "title": "Unprocessable Content",
                 "status": 422,
-                "detail": "body.email: value is not an e-mail address",
+                "detail": "body.email: is no e-mail address",
                 "instance": "/api/auth/signup",
                 "request_id": "5f2b0c9a1d3e4f60",
-                "errors": [{"field": "body.email", "problem": "is not an e-mail address"}],
+                "field": "body.email",
+                "errors": [{"field": "body.email", "problem": "is no e-mail address"}],
             }
         }
     )

@@ -8,8 +8,9 @@ from fastapi import APIRouter, WebSocket
 from domain.errors import InputError, RejectedError, TransientError
 from domain.fleet import KeyHolder
 from domain.wire.base import read_value
-from domain.wire.protocol import PROTOCOL_HEADER, negotiate
+from domain.wire.protocol import CLOSE_UPGRADE_REQUIRED, PROTOCOL_HEADER, ProtocolTooOldError, negotiate
 from domain.wire.socket import AGENT_MESSAGE, ConfigMessage, PingMessage, PongMessage, ResumedMessage, ResumeMessage
+from serve.auth.callers import NOT_YOUR_CLUSTER, forbidden
 from serve.gateway.context import Gateway, gateway_of
 from serve.gateway.problems import ProblemError, to_problem
 from serve.sockets.connection import CLOSE_BAD_MESSAGE, CLOSE_TRY_LATER, Connection
@@ -30,6 +31,10 @@ async def stream(socket: WebSocket, cluster_id: UUID) -> None:
     try:
         holder = await _holder(socket, gateway, cluster_id)
         protocol = negotiate(socket.headers.get(PROTOCOL_HEADER))
+    except ProtocolTooOldError as err:
+        await socket.accept()
+        await socket.close(CLOSE_UPGRADE_REQUIRED, str(err)[:120])
+        return
     except (ProblemError, RejectedError, TransientError) as err:
         await refuse(socket, to_problem(err))
         return
@@ -107,7 +112,7 @@ async def _holder(socket: WebSocket, gateway: Gateway, cluster_id: UUID) -> KeyH
     if holder is None:
         raise ProblemError(401, "the agent's key is missing, unknown, expired or revoked")
     if holder.cluster_id != cluster_id:
-        raise ProblemError(404, "there is no such cluster")
+        raise forbidden(NOT_YOUR_CLUSTER)
     if len(gateway.sockets) >= MOST_SOCKETS:
         raise ProblemError(503, "too many agents are connected here; connect again", headers={"Retry-After": "5"})
     await gateway.admission.agent(socket, str(holder.api_key_id))

@@ -126,7 +126,7 @@ async def test_an_agent_of_another_cluster_is_refused(live: LiveHouse, agent: Ag
     url = f"{live.sockets_url}/api/clusters/{agent.cluster_id}/stream"
     with pytest.raises(InvalidStatus) as refused:
         await connect(url, additional_headers=dict(stranger.headers))
-    assert refused.value.response.status_code == 404
+    assert refused.value.response.status_code == 403
 
 
 async def test_nonsense_ends_the_connection_with_a_reason(live: LiveHouse, agent: AgentOf) -> None:

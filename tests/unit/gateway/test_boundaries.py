@@ -59,7 +59,9 @@ async def test_a_key_of_the_other_kind_opens_nothing(two: Two, method: str, path
 async def test_a_cluster_of_another_tenant_is_not_there(two: Two, method: str, path: str) -> None:
     headers = dict(two.agent.headers if is_agents(path) else two.mine.headers)
     answer = await two.call(method, path, two.stranger.cluster_id, headers)
-    assert answer.status_code == 404, answer.text
+    assert answer.status_code == (403 if is_agents(path) else 404), answer.text
+    nowhere = await two.call(method, path, UUID(int=5), headers)
+    assert (nowhere.status_code, nowhere.json()["detail"]) == (answer.status_code, answer.json()["detail"])
     assert str(two.theirs.home) not in answer.text
 
 
