@@ -1,6 +1,8 @@
 """What the platform process is handed."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,19 +57,19 @@ def test_other_names_of_what_is_settled_do_not_contradict_it(tmp_path) -> None:
     assert found["PATH"] == "/bin"
 
 
-def test_sockets_of_ray_and_haproxy_have_paths_that_systems_allow(tmp_path) -> None:
+def test_sockets_of_ray_and_haproxy_have_paths_that_systems_allow(long) -> None:
     session = "session_2026-11-23_12-28-40_603340_4194304/sockets/plasma_store"
-    for folder in (Path("/" + "x" * (LONGEST_RAY_FOLDER - 1)), ray_folder(DataFolder(tmp_path / ("long" * 20)))):
+    for folder in (Path("/" + "x" * (LONGEST_RAY_FOLDER - 1)), ray_folder(long)):
         assert len(str(folder / session)) <= LONGEST_SOCKET_PATH
         assert len(str(folder / NODE_ID / "a")) + len(".12345.tmp") <= LONGEST_SOCKET_PATH
 
 
-def test_nobody_else_reaches_the_folder_that_ray_opens_to_everybody(tmp_path) -> None:
-    for folder in (ray_folder(DataFolder(tmp_path)), ray_folder(DataFolder(tmp_path / ("long" * 20)))):
-        folder.chmod(0o777)
-        assert folder.parent.stat().st_mode & 0o077 == 0
+def test_nobody_else_reaches_the_folder_that_ray_opens_to_everybody(long) -> None:
+    folder = ray_folder(long)
+    folder.chmod(0o777)
+    assert folder.parent.stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_with_a_long_path_always_gets_the_same_short_one(tmp_path) -> None:
-    long = DataFolder(tmp_path / ("long" * 20))
-    assert ray_folder(long) == ray_folder(long) != ray_folder(DataFolder(tmp_path / ("other" * 20)))
+def test_a_folder_with_a_long_path_always_gets_the_same_short_one(long, tmp_path) -> None:
+    assert ray_folder(long) == ray_folder(DataFolder(tmp_path / ("long" * 20)))
+    assert not ray_folder(long).is_relative_to(tmp_path)
