@@ -23,6 +23,14 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture
+def long(tmp_path: Path) -> Iterator[DataFolder]:
+    """A folder whose path is too long for sockets; what stands in for it is removed."""
+    folder = DataFolder(tmp_path / ("long" * 20))
+    yield folder
+    shutil.rmtree(ray_folder(folder).parent)
+
+
 def environment(
     tmp_path: Path, *, ray: bool = True, base: dict[str, str] | None = None, **given: object
 ) -> dict[str, str]:
