@@ -7,7 +7,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
 EXAMPLE ?= $(firstword $(wildcard examples/web-shop.json examples/web-shop.json.gz))
 BIN := .venv/bin
-SUITES := $(wildcard tests/unit tests/integration tests/e2e)
+UNIT := tests/unit --numprocesses auto --maxprocesses 8 --dist worksteal
 KERNELS := $(wildcard solvers/placement/*.py) solvers/interruption/kernel.py
 
 define WARM_UP
@@ -29,10 +29,11 @@ demo: setup ## plan the example cluster (EXAMPLE=file) and write plan.html
 	$(BIN)/spotopt plan $(or $(EXAMPLE),$(error no example cluster found, name one: make demo EXAMPLE=file)) --report plan.html
 
 test: setup ## run all tests: unit, integration, end to end
-	$(BIN)/pytest $(SUITES)
+	$(BIN)/pytest $(UNIT)
+	$(BIN)/pytest tests/integration tests/e2e
 
 test-unit: setup ## run the unit tests alone
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest $(UNIT)
 
 check: setup ## lint, formatting, types, import contracts, house rules
 	$(BIN)/ruff check --no-cache .

@@ -144,10 +144,11 @@ class Pricing:
 class Generator:
     """Generates columns until the bound meets the master, the budget ends, or nothing new is found.
 
-    ``lower_bound`` is proven by the values ``proof`` (classes,) of single pods.
+    ``lower_bound`` is proven by the values ``proof`` (classes,) of single pods. With one of ``threads`` it keeps to the
+    caller's, for generators that work side by side.
     """
 
-    def __init__(self, master: Master) -> None:
+    def __init__(self, master: Master, *, threads: int = THREADS) -> None:
         self.master = master
         self.lower_bound = 0.0
         self.proof: Floats = np.zeros(master.packing.classes)
@@ -156,10 +157,10 @@ class Generator:
         self._slack = 0.01
         kinds, classes = master.packing.kinds, master.packing.classes
         self._neighbours = min(MAX_NEIGHBOURS, NEIGHBOURS // max(1, kinds))
-        self._pool = ThreadPoolExecutor(THREADS)
-        self._parts = [np.arange(part, kinds, THREADS) for part in range(THREADS)]
-        self._kinds = [np.zeros(MAX_PATTERNS_PER_ROUND, np.int64) for _ in range(THREADS)]
-        self._patterns = [np.zeros((MAX_PATTERNS_PER_ROUND, classes), np.int64) for _ in range(THREADS)]
+        self._map = ThreadPoolExecutor(threads).map if threads > 1 else map
+        self._parts = [np.arange(part, kinds, threads) for part in range(threads)]
+        self._kinds = [np.zeros(MAX_PATTERNS_PER_ROUND, np.int64) for _ in range(threads)]
+        self._patterns = [np.zeros((MAX_PATTERNS_PER_ROUND, classes), np.int64) for _ in range(threads)]
         self._found, self._proven = np.zeros(kinds), np.zeros(kinds)
 
     def start(self) -> None:
@@ -173,6 +174,12 @@ class Generator:
             pattern = np.zeros(packing.classes, np.int64)
             pattern[i] = fits[kind, i]
             self.master.add(kind, pattern)
+
+    def adopt(self, proof: Floats) -> None:
+        """Start from values (classes,) that are known to overprice no pattern."""
+        self.proof = proof
+        self.lower_bound = self._estimate = float(proof @ self.master.packing.demand)
+        self._center = proof
 
     def run(
         self, *, target: float, keep_going: Callable[[], bool], on_round: Callable[[float, float], None] | None = None
@@ -233,7 +240,7 @@ class Generator:
                 SEARCH_NODES, self._neighbours, self._kinds[part], self._patterns[part], self._found, self._proven,
             )  # fmt: skip
 
-        counts = list(self._pool.map(price, range(THREADS)))
+        counts = list(self._map(price, range(len(self._parts))))
         return Pricing(
             np.concatenate([kinds[:n] for kinds, n in zip(self._kinds, counts, strict=True)]),
             np.concatenate([patterns[:n] for patterns, n in zip(self._patterns, counts, strict=True)]),
@@ -281,9 +288,7 @@ class Generator:
         ratio = proven / packing.price
         hard = np.flatnonzero((ratio > 1.0 + 0.5 * target) & (proven > pricing.found * (1.0 + 0.25 * target)))
         hard = hard[np.argsort(-ratio[hard], kind="stable")][:PROOF_KINDS]
-        settled = self._pool.map(
-            lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, float(proven[kind])), hard
-        )
+        settled = self._map(lambda kind: _best_pattern_by_cp_sat(packing, int(kind), values, float(proven[kind])), hard)
         answers = list(zip(hard, settled, strict=True))
         for kind, pattern in zip(pricing.kinds, pricing.patterns, strict=True):
             new += self.master.add(int(kind), pattern)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from solvers.placement.anneal import annealed
 from solvers.placement.basket import Basket, KeepGoing, Purchase
 from solvers.placement.columns import CLASSES_FOR_EXCHANGES, Generator, Relaxation
 from solvers.placement.integer_program import Program
@@ -47,8 +48,11 @@ COMPLETE_PATTERNS = 2_000
 COMPLETE_DETERMINISTIC_S = 0.5
 """CP-SAT's deterministic time for that program, in its seconds."""
 
-DIVES = 3
-"""Dives before improvement starts."""
+TRIES_PER_POD, MOST_TRIES = 6_000, 1_000_000
+"""Exchanges of one annealing, a tenth of a second at most."""
+
+PARTS = 4
+"""Times that a part of the fleet is annealed after the whole."""
 
 FEWEST_OUT, MOST_OUT = 6, 16
 """Nodes taken out by one step of improvement."""
@@ -99,10 +103,10 @@ def best_fleet(
         if tries == 0:
             fleet, proven = rounding.complete(demand, best)
             enough = np.inf if proven else enough
-        elif tries < DIVES or (tries % 2 == 0 and not _repeated(demand)):
-            fleet = rounding.dive(demand, rng=rng, keep_going=keep_going)
-        else:
+        elif tries % 3 == 0:
             fleet = rounding.improve(best, duals=duals, rng=rng, keep_going=keep_going)
+        else:
+            fleet = rounding.restart(demand, duals=duals, rng=rng, keep_going=keep_going)
         tries += 1
         if fleet.cost(price) < best.cost(price) - 1e-9:
             best = fleet
@@ -167,11 +171,9 @@ class Rounding:
     def improve(self, fleet: Fleet, *, duals: Floats, rng: np.random.Generator, keep_going: KeepGoing) -> Fleet:
         """Take a few nodes out, wasteful ones rather, and solve for their pods. Returns a fleet that costs no more."""
         price = self.packing.price
-        leavers = self._leavers(fleet, duals, rng)
-        stay = np.setdiff1d(np.arange(len(fleet.kind)), leavers)
-        kept = Fleet(kind=[fleet.kind[n] for n in stay], pods=[fleet.pods[n] for n in stay])
-        before = float(price[[fleet.kind[n] for n in leavers]].sum())
-        basket = self._basket(np.sum([fleet.pods[n] for n in leavers], axis=0), used=kept.kind)
+        leavers, kept = self._split(fleet, duals, rng)
+        before = leavers.cost(price)
+        basket = self._basket(np.sum(leavers.pods, axis=0), used=kept.kind)
         relaxed = basket.relax(rounds=ENRICH_ROUNDS, keep_going=keep_going)
         if relaxed.cost >= before * (1.0 - 1e-9):
             return fleet
@@ -185,6 +187,21 @@ class Rounding:
         if rest.cost(price) >= before * (1.0 - 1e-9):
             return fleet
         return Fleet(kind=kept.kind + rest.kind, pods=kept.pods + rest.pods)
+
+    def restart(self, demand: Ints, *, duals: Floats, rng: np.random.Generator, keep_going: KeepGoing) -> Fleet:
+        """Another fleet: a dive without integer programs, which break patterns up, annealed in whole and in parts."""
+        fleet = self._down(self._basket(demand), rng=rng, keep_going=keep_going, few=0.0)
+        fleet = self.anneal(fleet, duals=duals, rng=rng)
+        for _ in range(PARTS):
+            leavers, kept = self._split(fleet, duals, rng)
+            again = self.anneal(leavers, duals=duals, rng=rng)
+            fleet = Fleet(kind=kept.kind + again.kind, pods=kept.pods + again.pods)
+        return fleet
+
+    def anneal(self, fleet: Fleet, *, duals: Floats, rng: np.random.Generator) -> Fleet:
+        """Exchange pods between nodes. Returns a fleet that costs no more."""
+        tries = min(MOST_TRIES, TRIES_PER_POD * int(np.sum(fleet.pods)))
+        return annealed(self.packing, fleet, values=duals, tries=tries, rng=rng)
 
     def complete(self, demand: Ints, best: Fleet) -> tuple[Fleet, bool]:
         """The optimum where few patterns can be part of a fleet cheaper than ``best``, and whether it is proven."""
@@ -208,13 +225,18 @@ class Rounding:
     def _basket(self, demand: Ints, *, used: Sequence[int] = ()) -> Basket:
         return Basket(self.generator, demand, swaps=self.swaps, used=used)
 
-    def _leavers(self, fleet: Fleet, duals: Floats, rng: np.random.Generator) -> Ints:
+    def _split(self, fleet: Fleet, duals: Floats, rng: np.random.Generator) -> tuple[Fleet, Fleet]:
+        """A few nodes, wasteful ones rather, and the others."""
         price = self.packing.price[fleet.kind]
         waste = np.maximum(0.0, price - np.array(fleet.pods) @ duals)
         weight = waste + 1e-3 * float(self.packing.price.mean())
         count = min(len(fleet.kind), int(rng.integers(FEWEST_OUT, MOST_OUT)))
-        chosen: Ints = rng.choice(len(fleet.kind), size=count, replace=False, p=weight / weight.sum())
-        return chosen
+        out = rng.choice(len(fleet.kind), size=count, replace=False, p=weight / weight.sum())
+        stay = np.setdiff1d(np.arange(len(fleet.kind)), out)
+        leavers, kept = (
+            Fleet(kind=[fleet.kind[n] for n in nodes], pods=[fleet.pods[n] for n in nodes]) for nodes in (out, stay)
+        )
+        return leavers, kept
 
 
 def _repeated(demand: Ints) -> bool:

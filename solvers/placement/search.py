@@ -1,11 +1,13 @@
 """The search: bound first, then fleets, then what is worth changing of what runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from domain.errors import InvariantError
+from solvers.placement.basket import KeepGoing
 from solvers.placement.builder import Builder
 from solvers.placement.columns import Generator, Master, Relaxation
 from solvers.placement.encode import Encoded, Rules
@@ -15,19 +17,23 @@ from solvers.placement.rounding import Fleet, best_fleet, dive
 from solvers.placement.settings import Budget
 from solvers.placement.topology import RuleKind
 from solvers.placement.view import SUNK_PRICE, Running, View, view_of
+from solvers.placement.zonal import Part, generator_of, spread_over_zones, zone_parts
 
 BOUND_TARGET = 5e-4
 """Gap between master and bound at which proving more is not worth the time."""
 
 STEERING_TARGET = 5e-3
 BOUND_SHARE, STEERING_SHARE = 0.68, 0.72
-BOUND_FLEET_SHARE, FLEET_SHARE = 0.80, 0.93
-BUILD_SHARE, POLISH_SHARE = 0.88, 0.98
+FIRST_FLEET_SHARE, BOUND_FLEET_SHARE, FLEET_SHARE = 0.12, 0.80, 0.93
+FIRST_BUILD_SHARE, ZONES_FROM_SHARE, BUILD_SHARE, POLISH_SHARE = 0.15, 0.50, 0.88, 0.98
 """Shares of the budget after which each phase ends; the rest is for building nodes and ordering moves."""
 
 MAX_BUILDS = 12
 BUILDS_FROM = 4
 """Times a fleet bound by rules is built, from how many of the best: which one suits the zones shows only then."""
+
+ZONE_ROUNDS = 40
+"""Pricing rounds at most for the patterns of one zone: most are known from all zones together."""
 
 IDLE_REPACKS = 1_500
 """Repacks without gain after which more of them are not worth waiting for."""
@@ -137,34 +143,75 @@ class Search:
     def from_scratch(self) -> Found:
         """The ideal fleet for all pods."""
         rules = for_fresh_fleet(self.encoded, self.pods)
-        bound = len(rules.rule_kind) > 0
+        zoned = spread_over_zones(rules, self.pods)
         self._fleets = [Fleet(kind=[], pods=[])]
         if self.view.packing.classes:
-            until = BOUND_FLEET_SHARE if bound else FLEET_SHARE
+            bound = len(rules.rule_kind) > 0
+            until = FIRST_FLEET_SHARE if zoned else BOUND_FLEET_SHARE if bound else FLEET_SHARE
             self._fleets.append(self.fleet_for(self.view.packing.demand, until=until, improving=True))
-        going = self.budget.until(BUILD_SHARE)
+        zoned = zoned and self.budget.until(ZONES_FROM_SHARE)()
+        best = self._best_built(rules, until=FIRST_BUILD_SHARE if zoned else BUILD_SHARE)
+        if zoned:
+            again = self._zone_by_zone(best, rules)
+            best = min(best, again, key=lambda found: (found.nowhere.sum(), found.objective))
+        self._polish(best.builder)
+        best.objective = self._objective(best.builder, {})
+        return best
+
+    def _best_built(self, rules: Rules, *, until: float) -> Found:
+        """The best of the best fleets, built more than once where rules make that a matter of luck."""
+        going = self.budget.until(until)
         good = self._fleets[-1 : -BUILDS_FROM - 1 : -1]
         best = self._built(good[0], rules, seed=0)
-        for attempt in range(1, MAX_BUILDS if bound else 1):
+        for attempt in range(1, MAX_BUILDS if len(rules.rule_kind) else 1):
             if not going():
                 break
             found = self._built(good[attempt % len(good)], rules, seed=attempt)
             if (found.nowhere.sum(), found.objective) < (best.nowhere.sum(), best.objective):
                 best = found
-        self._polish(best.builder)
-        best.objective = self._objective(best.builder, {})
         return best
+
+    def _zone_by_zone(self, first: Found, rules: Rules) -> Found:
+        """A fleet made anew in each zone for the pods that ``first`` has there."""
+        parts = zone_parts(self.encoded, rules, self.view, first.state, values=self.value_of_class())
+        if not parts:
+            return first
+        goings = self.budget.shared(FLEET_SHARE, parts=len(parts))
+        rngs = self.rng.spawn(len(parts))
+        with ThreadPoolExecutor(len(parts)) as pool:
+            fleets = list(pool.map(self._fleet_of_part, parts, rngs, goings))
+        builder, wanted, nowhere = self._blank(rules)
+        for part, fleet in zip(parts, fleets, strict=True):
+            mine = part.pods.copy()
+            replace(builder, view=part.view).build(fleet, mine)
+            wanted -= part.pods - mine
+        return self._completed(builder, wanted, nowhere)
+
+    def _fleet_of_part(self, part: Part, rng: np.random.Generator, going: KeepGoing) -> Fleet:
+        generator = generator_of(part, self.steering)
+        demand = part.view.steering.demand
+        relaxed = generator.enrich(rounds=ZONE_ROUNDS, demand=demand, keep_going=going)
+        return best_fleet(
+            generator, demand=demand, duals=relaxed.duals, rng=rng, keep_going=going, on_better=lambda _: None
+        )
+
+    def _blank(self, rules: Rules) -> tuple[Builder, Ints, Ints]:
+        """A builder with nothing built, the pods to place, and those that no node can hold."""
+        slots = min(int(self.pods.sum()), 2 * max(len(known.kind) for known in self._fleets) + 64) + 1
+        builder = self.builder(rules, new_state(rules, slots=slots))
+        hostable = self.view.packing_class >= 0
+        return builder, np.where(hostable, self.pods, 0), np.where(hostable, 0, self.pods)
 
     def _built(self, fleet: Fleet, rules: Rules, *, seed: int) -> Found:
         """A fleet as real nodes: zones dealt, rules kept, what is left over on nodes of its own."""
-        wanted = self.pods.copy()
-        slots = min(int(wanted.sum()), 2 * max(len(known.kind) for known in self._fleets) + 64) + 1
-        builder = self.builder(rules, new_state(rules, slots=slots))
+        builder, wanted, nowhere = self._blank(rules)
         builder.seed = seed
-        hostable = self.view.packing_class >= 0
-        nowhere = np.where(hostable, 0, wanted)
-        wanted = np.where(hostable, wanted, 0)
         builder.build(fleet, wanted)
+        return self._completed(builder, wanted, nowhere)
+
+    def _completed(self, builder: Builder, wanted: Ints, nowhere: Ints) -> Found:
+        """What is left of ``wanted`` goes where room is, then on nodes of its own."""
+        rules = builder.rules
         builder.insert(wanted, builder.new_nodes())
         rest = builder.open_for_rest(wanted)
         builder.rules = self.encoded.rules._replace(quota=rules.quota, quota_over=rules.quota_over)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 INTERRUPTED_S = 1e6
 """A clock that says so much has passed was moved by somebody who wants the best plan now."""
@@ -67,3 +68,24 @@ class Budget:
             return self.seconds() < share * self._search_s
 
         return keep_going
+
+    def shared(self, share: float, *, parts: int) -> list[Callable[[], bool]]:
+        """Questions for ``parts`` that work side by side until ``share`` is spent, each with its part of the rounds.
+
+        These rounds count as spent at once, so that it makes no difference who asks when.
+        """
+        limit = self._settings.work_limit
+        each = max(0, int(share * limit) - self._rounds) // parts if limit is not None else 0
+        self._rounds += each * parts
+
+        def question() -> Callable[[], bool]:
+            asked = count()
+
+            def keep_going() -> bool:
+                if limit is not None:
+                    return next(asked) < each and self.seconds() < INTERRUPTED_S
+                return self.seconds() < share * self._search_s
+
+            return keep_going
+
+        return [question() for _ in range(parts)]

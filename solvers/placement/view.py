@@ -59,7 +59,7 @@ class View:
 
 def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
     """Pose the packing of ``demand`` (C,) on all that can be launched and on what runs as supply."""
-    kind_capacity, kind_ok, sites_of_kind = _launchable_kinds(encoded)
+    kind_capacity, kind_ok, sites_of_kind = kinds_of(encoded, np.arange(len(encoded.launchables)))
     supply = np.full(len(kind_capacity), UNLIMITED, np.int64)
     price = np.array([encoded.price[sites].min() for sites in sites_of_kind])
     objective = np.array([encoded.objective[sites].min() for sites in sites_of_kind])
@@ -89,7 +89,7 @@ def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
         supply=supply,
     )
     keep = undominated(packing, price, objective)
-    packing = _only(packing, keep)
+    packing = only(packing, keep)
     spread = _summed(np.minimum(alone, _spread_limit(encoded, demand)), packing_class, classes)
     steering = Packing(
         size=packing.size, demand=packing.demand, limit=spread, capacity=packing.capacity,
@@ -105,7 +105,8 @@ def view_of(encoded: Encoded, *, demand: Ints, running: Running) -> View:
     )
 
 
-def _only(packing: Packing, keep: Ints) -> Packing:
+def only(packing: Packing, keep: Ints) -> Packing:
+    """The packing with some of its kinds."""
     return Packing(
         size=packing.size, demand=packing.demand, limit=packing.limit,
         capacity=np.ascontiguousarray(packing.capacity[keep]), price=packing.price[keep],
@@ -113,17 +114,16 @@ def _only(packing: Packing, keep: Ints) -> Packing:
     )  # fmt: skip
 
 
-def _launchable_kinds(encoded: Encoded) -> tuple[Ints, Flags, tuple[Ints, ...]]:
+def kinds_of(encoded: Encoded, sites: Ints) -> tuple[Ints, Flags, tuple[Ints, ...]]:
     """Launchable sites with equal room that the same filters accept are one kind, its sites cheapest first."""
-    launchable = len(encoded.launchables)
-    usable = np.flatnonzero((encoded.capacity[:launchable] >= 0).all(axis=1))
+    usable = sites[(encoded.capacity[sites] >= 0).all(axis=1)]
     columns = encoded.filter_ok[:, usable]
     key = np.hstack([encoded.capacity[usable], columns.T.astype(np.int64)])
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
     order = np.lexsort((usable, encoded.objective[usable], inverse.ravel()))
     cuts = np.flatnonzero(np.diff(inverse.ravel()[order])) + 1
-    sites = tuple(usable[part] for part in np.split(order, cuts)) if usable.size else ()
-    return encoded.capacity[usable[first]], columns[:, first], sites
+    groups = tuple(usable[part] for part in np.split(order, cuts)) if usable.size else ()
+    return encoded.capacity[usable[first]], columns[:, first], groups
 
 
 def _running_kinds(encoded: Encoded, running: Running) -> tuple[Ints, Flags, Floats, Floats, Ints, tuple[Ints, ...]]:

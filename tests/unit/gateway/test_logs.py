@@ -1,7 +1,9 @@
 """Log lines: JSON, without secrets, told to whoever watches."""
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,8 +14,16 @@ from tests.unit.gateway.house import House, make_settings
 
 
 @pytest.fixture
-def forwarder(capsys: pytest.CaptureFixture[str]) -> Iterator[LogForwarder]:
-    del capsys  # its standard error must be in place before the handler takes hold of it
+def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the process writes to standard error."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+@pytest.fixture
+def forwarder(printed: io.StringIO) -> Iterator[LogForwarder]:
+    del printed  # it must be in place before the handler takes hold of it
     root = logging.getLogger()
     handlers, level, access = root.handlers, root.level, logging.getLogger("uvicorn.access").disabled
     made = LogForwarder()
@@ -25,15 +35,14 @@ def forwarder(capsys: pytest.CaptureFixture[str]) -> Iterator[LogForwarder]:
 
 
 async def test_our_lines_and_those_of_libraries_look_the_same(
-    forwarder: LogForwarder, spot: House, capsys: pytest.CaptureFixture[str]
+    forwarder: LogForwarder, spot: House, printed: io.StringIO
 ) -> None:
     structlog.stdlib.get_logger("ours").info("plan stored", cluster="c1", password="hunter2")
     logging.getLogger("theirs").warning("cannot reach postgresql://owner:hunter2@db/spot")
     await forwarder.publish(spot.hub.bus)
     await spot.clock.advance(0)
     told = [json.loads(line) for line in spot.gateway.recent_logs.lines()]
-    printed = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    for lines in (told, printed):
+    for lines in (told, [json.loads(line) for line in printed.getvalue().splitlines()]):
         ours, theirs = (next(line for line in lines if line["logger"] == name) for name in ("ours", "theirs"))
         assert (ours["event"], ours["cluster"], ours["level"]) == ("plan stored", "c1", "info")
         assert theirs["level"] == "warning"
