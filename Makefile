@@ -46,7 +46,7 @@ bench: setup ## run all benchmarks, or one (ONLY=name); writes build/bench.json
 	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## resolve requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer releases
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest \
+	$(BIN)/uv pip compile pyproject.toml --extra platform --extra agent --group dev --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) --quiet -o requirements.lock
 
 clean: ## remove all that these targets have made, .venv too
