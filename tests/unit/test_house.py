@@ -57,7 +57,8 @@ def lines_matching(pattern: re.Pattern[str]) -> list[str]:
 
 def direct_requirements() -> list[Requirement]:
     metadata = project()
-    return [Requirement(text) for text in metadata["project"]["dependencies"] + metadata["dependency-groups"]["dev"]]
+    of_product = [metadata["project"]["dependencies"], *metadata["project"]["optional-dependencies"].values()]
+    return [Requirement(text) for group in (*of_product, metadata["dependency-groups"]["dev"]) for text in group]
 
 
 def lock_entries() -> list[str]:
