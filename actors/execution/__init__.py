@@ -7,7 +7,7 @@ Pure inside (`saga`: events in, commands out), a runner around it that stores an
   recorded is looked up at AWS and in the cluster before it is asked again.
 - What is done is seen: an instance counts as launched when EC2 says so, as joined when its node is ready, a node as
   empty when a look after the drain finds no pod.
-- Beyond its termination a node's removal goes forward, before that it goes back: uncordoned, its replacement emptied and
-  ended. What can be neither is told, with what still runs.
+- Once its instance was asked to end, a removal goes forward; before that it goes back: the node is uncordoned, its
+  replacement emptied and ended. What can be neither is told, with what still runs.
 - Nothing is changed without a permit, asked directly before the change.
 """
