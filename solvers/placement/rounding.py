@@ -105,6 +105,8 @@ def best_fleet(
             enough = np.inf if proven else enough
         elif tries % 3 == 0:
             fleet = rounding.improve(best, duals=duals, rng=rng, keep_going=keep_going)
+        elif tries % 3 == 1 and not _repeated(demand):
+            fleet = rounding.dive(demand, rng=rng, keep_going=keep_going)
         else:
             fleet = rounding.restart(demand, duals=duals, rng=rng, keep_going=keep_going)
         tries += 1
