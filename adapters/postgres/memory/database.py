@@ -15,6 +15,7 @@ from adapters.postgres.memory.platform import (
     MemoryPools,
 )
 from adapters.postgres.memory.policies import MemoryPolicies, MemorySnapshots, MemoryTemplates
+from adapters.postgres.memory.saga import MemorySagas
 from adapters.postgres.memory.tables import Tables, View
 from adapters.postgres.memory.tenancy import MemoryOrganizations, MemoryTokens, MemoryUsers
 from adapters.postgres.memory.work import MemoryActions, MemoryJobs, MemoryPlans
@@ -85,4 +86,5 @@ def _over(view: View) -> Transaction:
         config=MemoryConfig(view),
         clock_runs=MemoryClockRuns(view),
         insights=MemoryInsights(view),
+        sagas=MemorySagas(view),
     )

@@ -7,6 +7,7 @@ reached or is too slow; those that change one thing once are safe to call again.
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
 from adapters.postgres.ports.database import Database, Transaction
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
+from adapters.postgres.ports.saga import Sagas
 from adapters.postgres.ports.tenancy import Organizations, Rotation, RotationOutcome, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans, StalePlanError
 
@@ -28,6 +29,7 @@ __all__ = [
     "Pools",
     "Rotation",
     "RotationOutcome",
+    "Sagas",
     "Snapshots",
     "StalePlanError",
     "Templates",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
+from adapters.postgres.ports.saga import Sagas
 from adapters.postgres.ports.tenancy import Organizations, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans
 
@@ -33,6 +34,7 @@ class Transaction:
     config: Config
     clock_runs: ClockRuns
     insights: Insights
+    sagas: Sagas
 
 
 class Database(Protocol):

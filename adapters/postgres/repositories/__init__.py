@@ -15,6 +15,7 @@ from adapters.postgres.repositories.organizations import PostgresOrganizations
 from adapters.postgres.repositories.plans import PostgresPlans
 from adapters.postgres.repositories.policies import PostgresPolicies
 from adapters.postgres.repositories.pools import PostgresPools
+from adapters.postgres.repositories.sagas import PostgresSagas
 from adapters.postgres.repositories.snapshots import PostgresSnapshots
 from adapters.postgres.repositories.templates import PostgresTemplates
 from adapters.postgres.repositories.tokens import PostgresTokens
@@ -43,4 +44,5 @@ def over(session: Session) -> Transaction:
         config=PostgresConfig(session),
         clock_runs=PostgresClockRuns(session),
         insights=PostgresInsights(session),
+        sagas=PostgresSagas(session),
     )

@@ -1,0 +1,3 @@
+"""PostgreSQL does with sagas what any database must do."""
+
+from tests.unit.postgres.contract_saga import *  # noqa: F403
