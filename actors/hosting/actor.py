@@ -1,6 +1,7 @@
 """A host of clusters on Ray; see `actors.hosting.host` for what survives its death."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,10 @@ from actors.risk.copy import RiskCopy
 from actors.services import Services
 from actors.shell import Shell
 from adapters.clock import Clock
+from adapters.redis import keys
 from adapters.redis.ports.bus import Gap
 from domain.commands import AskAws, ReportEvidence
 from domain.market import Pool
-
-CONFIG_CHANGES = "platform:config"
-"""Channel that tells every host to read the configuration anew; a host that misses it does so after the gap."""
 
 PLAN_TIMEOUT_S = 3_900.0
 """Longest wait for a plan: the longest time limit that may be set, and some waiting. The state machine asks again."""
@@ -86,13 +85,14 @@ class ClusterHost(Shell):
         super().__init__()
         self._index = index
         self._host: Host
+        self._risk: RiskCopy
         self._clusters = Gauge("spotopt_clusters", description="Clusters in memory", tag_keys=("host", "state"))
 
     async def _begin(self, services: Services) -> None:
-        copy = RiskCopy(services.hub, services.clock)
-        self._keep_running(copy.run, what="copy of the flags")
-        await asyncio.wait_for(copy.ready.wait(), timeout=runtime.CALL_TIMEOUT_S)
-        actors = Actors(copy)
+        self._risk = RiskCopy(services.hub, services.clock)
+        self._keep_running(self._risk.run, what="copy of the flags")
+        await asyncio.wait_for(self._risk.ready.wait(), timeout=runtime.CALL_TIMEOUT_S)
+        actors = Actors(self._risk)
         self._host = Host(services, planner=actors, registry=actors, aws=NoAws(services.clock))
         self._host.start()
         self._keep_running(lambda: self._follow_config(services), what="changes of the configuration")
@@ -128,15 +128,20 @@ class ClusterHost(Shell):
         await self.ready()
         return self._host.counts()
 
+    async def heard_of_risk_at(self) -> datetime | None:
+        """When this process last heard of a flag."""
+        await self.ready()
+        return self._risk.heard_at
+
     async def close(self) -> None:
         """Store what is not stored yet."""
         await self.ready()
         await self._host.close()
 
     async def _follow_config(self, services: Services) -> None:
-        async with services.hub.bus.subscribe(CONFIG_CHANGES) as subscription:
+        async with services.hub.bus.subscribe(keys.PLATFORM_CONFIG) as subscription:
             async for message in subscription:
-                if isinstance(message, Gap) or message.channel == CONFIG_CHANGES:
+                if isinstance(message, Gap) or message.channel == keys.PLATFORM_CONFIG:
                     await self._host.refresh_all()
 
     async def _measure(self, services: Services) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from actors.cluster.codec import to_json
 from actors.cluster.state import ClusterState
+from actors.hosting.advice import more_memory
 from actors.hosting.briefs import stored_plan
 from actors.planning.order import PlanAnswer
 from adapters.postgres.ports import Transaction
@@ -24,6 +25,7 @@ from domain.commands import (
     FailJob,
     PlanStatus,
     QueueAction,
+    RecomputeRequests,
     StartJob,
     StorePlan,
     WithdrawActions,
@@ -93,6 +95,13 @@ async def store(
         if isinstance(command, WithdrawActions):
             ids = [UUID(action_id) for action_id in command.action_ids]
             await tx.actions.withdraw(cluster.id, ids, reason=command.reason, now=now)
+    advice = [
+        more_memory(one, organization_id=cluster.organization_id, cluster_id=cluster.id, now=now)
+        for one in commands
+        if isinstance(one, RecomputeRequests)
+    ]
+    if advice:
+        await tx.insights.recommend(advice)
     entries = [_audited(cluster, command, n) for n, command in enumerate(commands) if isinstance(command, Audit)]
     if entries:
         await tx.audit.append(entries)

@@ -12,7 +12,8 @@ from actors.risk.flags import ALL, FlagChange, FlagView
 from adapters.clock import Clock
 from adapters.redis import keys as names
 from adapters.redis.hub import Hub
-from adapters.redis.ports.bus import Gap
+from adapters.redis.ports.bus import Gap, Message
+from adapters.redis.ports.stores import RiskFlag
 from adapters.redis.wire import from_ms, parse_change, to_ms
 from domain.errors import SpotOptimizerError
 from domain.market import Pool
@@ -26,14 +27,15 @@ log = structlog.get_logger(__name__)
 
 
 class RiskCopy:
-    """Flags as this process knows them. ``heard_at_s`` is when it last heard of one, by the clock's monotonic time."""
+    """Flags as this process knows them. ``heard_at`` is when it last heard of one (UTC)."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
         self._clock = clock
         self.view = FlagView()
         self.ready = asyncio.Event()
-        self.heard_at_s = 0.0
+        self.heard_at: datetime | None = None
+        self._for_all: dict[Pool, RiskFlag] = {}
 
     async def run(self) -> None:
         """Listen for ever; after every gap all flags are read anew."""
@@ -51,15 +53,26 @@ class RiskCopy:
                 if isinstance(message, Gap):
                     await self._resync()
                     continue
-                change = parse_own(message.body) if message.channel == OWN_CHANGES else _for_all(message.body)
-                self.view.apply(change)
-                self.heard_at_s = self._clock.monotonic()
+                self._apply(message)
+                self.heard_at = self._clock.now()
+
+    def _apply(self, message: Message) -> None:
+        if message.channel == OWN_CHANGES:
+            self.view.apply(parse_own(message.body))
+            return
+        change = parse_change(message.body)
+        self.view.apply(FlagChange(pool=change.pool, scope=ALL, until=change.flag.until if change.flag else None))
+        if change.flag is None:
+            self._for_all.pop(change.pool, None)
+        else:
+            self._for_all[change.pool] = change.flag
 
     async def _resync(self) -> None:
         """Flags for all as Redis holds them; those of single organisations stay as they are."""
         flags = await self._hub.risk.list_all()
         own = [flag for flag in self.view.all() if flag.scope != ALL]
         self.view.replace_all([*own, *(FlagChange(pool=f.pool, scope=ALL, until=f.until) for f in flags)])
+        self._for_all = {flag.pool: flag for flag in flags}
         self.view.drop_expired(self._clock.now())
         self.ready.set()
 
@@ -67,10 +80,11 @@ class RiskCopy:
         """Pools of a region that an organisation avoids now."""
         return self.view.flagged(str(organization_id), region=region, now=self._clock.now())
 
-
-def _for_all(body: bytes) -> FlagChange:
-    change = parse_change(body)
-    return FlagChange(pool=change.pool, scope=ALL, until=change.flag.until if change.flag else None)
+    def for_all(self) -> tuple[RiskFlag, ...]:
+        """Flags that count for everybody now, with what speaks against each pool. Those that have ended are dropped."""
+        now = self._clock.now()
+        self._for_all = {pool: flag for pool, flag in self._for_all.items() if flag.until > now}
+        return tuple(self._for_all[pool] for pool in sorted(self._for_all))
 
 
 def dump_own(change: FlagChange) -> bytes:

@@ -8,6 +8,8 @@ from domain.market import Pool
 # Channels (publish and subscribe; nothing that must survive)
 SYSTEM_LOGS = "system:logs"
 RISK_CHANGES = "risk:changes"
+PLATFORM_CONFIG = "platform:config"
+"""The names of settings of the platform that were changed just now; who misses one reads them anew after the gap."""
 CLUSTER_EVENTS_OF_ALL = "cluster:events:*"
 AGENT_HEARTBEATS_OF_ALL = "agent:heartbeat:*"
 

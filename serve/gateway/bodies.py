@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.wire.base import MAX_BODY_BYTES
 from serve.gateway.problems import ProblemError, invalid
 from serve.gateway.requests import info_of
 
@@ -48,12 +49,13 @@ async def read_body(request: Request, *, limit: int) -> bytes:
     Parameters
     ----------
     limit
-        Bytes, as sent and as unpacked.
+        Bytes as unpacked; as sent the protocol allows at most `MAX_BODY_BYTES`.
     """
-    info_of(request.scope).body_limit = limit
+    sent = min(limit, MAX_BODY_BYTES)
+    info_of(request.scope).body_limit = sent
     promised = request.headers.get("content-length", "0")
-    if promised.isdigit() and int(promised) > limit:
-        raise too_large(limit)
+    if promised.isdigit() and int(promised) > sent:
+        raise too_large(sent)
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding == "identity":
         return await request.body()

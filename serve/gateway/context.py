@@ -14,6 +14,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from actors.hosting.ports import Clusters
+from actors.risk.copy import RiskCopy
 from actors.services import Services
 from adapters.mail.mail import Mailer
 from adapters.redis import keys
@@ -27,13 +28,12 @@ from serve.auth.people import People
 from serve.auth.sessions import Sessions
 from serve.gateway.admission import Admission
 from serve.gateway.agents.beats import Beats
-from serve.gateway.agents.configs import SYSTEM_CONFIG, AgentConfigs
+from serve.gateway.agents.configs import AgentConfigs
 from serve.gateway.agents.intake import Intake
 from serve.gateway.agents.pending import PendingPolls
 from serve.gateway.background import follow, forever
 from serve.gateway.limits import CallLimits
 from serve.gateway.logs import LogForwarder, RecentLogs
-from serve.gateway.risk import RiskCopy
 from serve.gateway.workers import Workers
 from serve.sockets.registry import AgentSockets, Command, PortalSockets, command_in
 
@@ -149,7 +149,7 @@ def assemble(
         beats=Beats(services, clusters),
         pending=PendingPolls(database, clock),
         intake=Intake(services),
-        risk=RiskCopy(hub.risk, clock),
+        risk=RiskCopy(hub, clock),
         sockets=AgentSockets(),
         pages=PortalSockets(),
         forwarder=forwarder,
@@ -176,9 +176,8 @@ def _background(gateway: Gateway) -> dict[str, Coroutine[None, None, None]]:
     bus, clock = gateway.services.hub.bus, gateway.services.clock
     followed: dict[str, tuple[Callable[[Message], None], Callable[[], Awaitable[None]]]] = {
         changes.AUTH_CHANGES: (gateway.auth_changed, gateway.auth_gap),
-        keys.RISK_CHANGES: (gateway.risk.apply, gateway.risk.resync),
         keys.SYSTEM_LOGS: (gateway.recent_logs.put, _nothing),
-        SYSTEM_CONFIG: (gateway.config_changed, gateway.config_gap),
+        keys.PLATFORM_CONFIG: (gateway.config_changed, gateway.config_gap),
     }
     works: dict[str, Callable[[], Awaitable[None]]] = {
         name: partial(follow, bus, on_message, resync=resync, channels=(name,))
@@ -186,6 +185,7 @@ def _background(gateway: Gateway) -> dict[str, Coroutine[None, None, None]]:
     }
     commands = keys.agent_command("*")
     works[commands] = partial(follow, bus, gateway.commanded, resync=gateway.commands_gap, patterns=(commands,))
+    works["flags"] = gateway.risk.run
     works["heartbeats"] = gateway.beats.run
     works["log lines"] = partial(gateway.forwarder.run, bus, clock)
     return {name: forever(name, step, clock) for name, step in works.items()}

@@ -1,5 +1,6 @@
 """The admin console: health, risk map, safe mode."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -7,12 +8,13 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 
+from adapters.redis import keys
 from adapters.redis.ports import Priority
 from domain.errors import TransientError
 from domain.market import Pool
 from domain.work import PoolEvidence
 from serve.auth.callers import SuperAdmin
-from serve.gateway.agents.configs import CONFIG_VERSION, SAFE_MODE, SYSTEM_CONFIG, is_on
+from serve.gateway.agents.configs import CONFIG_VERSION, SAFE_MODE, is_on
 from serve.gateway.auditing import entry
 from serve.gateway.context import Gateway, GatewayDep
 from serve.gateway.workers import Light
@@ -66,7 +68,12 @@ async def workers(caller: SuperAdmin, gateway: GatewayDep) -> WorkersAnswer:
         workers=[WorkerModel.model_validate(one) for one in await gateway.workers.look()],
         queue=await _queue(gateway),
         runs=await _runs(gateway),
-        gateway=GatewayModel(answers_by_status=dict(gateway.calls), agents_connected=len(gateway.sockets)),
+        gateway=GatewayModel(
+            process=os.getpid(),
+            answers_by_status=dict(gateway.calls),
+            agents_connected=len(gateway.sockets),
+            heard_of_risk_at=gateway.risk.heard_at,
+        ),
         at=gateway.services.clock.now(),
     )
 
@@ -75,7 +82,7 @@ async def workers(caller: SuperAdmin, gateway: GatewayDep) -> WorkersAnswer:
 async def risk(caller: SuperAdmin, gateway: GatewayDep) -> RiskAnswer:
     """Flagged pools with the evidence of the last hour."""
     del caller
-    now, flags = gateway.services.clock.now(), gateway.risk.flags()
+    now, flags = gateway.services.clock.now(), gateway.risk.for_all()
     seen: defaultdict[Pool, list[PoolEvidence]] = defaultdict(list)
     if flags:
         async with gateway.services.database.platform() as tx:
@@ -128,7 +135,7 @@ async def switch_safe_mode(
                 after={"on": body.on},
             )
             await tx.audit.append([audited])
-    await services.hub.bus.publish(SYSTEM_CONFIG, SAFE_MODE.encode())
+    await services.hub.bus.publish(keys.PLATFORM_CONFIG, SAFE_MODE.encode())
     return SafeModeAnswer(on=body.on)
 
 

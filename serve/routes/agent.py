@@ -96,6 +96,7 @@ async def register(holder: Agent, request: Request, gateway: GatewayDep) -> Resp
     if not known or signing is None:
         raise not_found("cluster")
     gateway.beats.count_nodes(holder.cluster_id, message.node_count)
+    await gateway.clusters.refresh(holder.cluster_id)  # the key may be another one, and its host signs with it
     await gateway.clusters.tell(holder.cluster_id, AgentConnected(id=f"register-{info_of(request.scope).id}", at=now))
     config = await gateway.configs.of(holder.cluster_id)
     return _answer(

@@ -54,8 +54,10 @@ class QueueModel(Answer):
 class GatewayModel(Answer):
     """The replica of the gateway that answers, since its start."""
 
+    process: int
     answers_by_status: Mapping[int, int]
     agents_connected: int
+    heard_of_risk_at: datetime | None
 
 
 class RunModel(Answer):

@@ -8,7 +8,7 @@ from datetime import date
 from tests.benchmarks.data import ROOT
 from tests.benchmarks.harness import Baseline, Row
 from tests.benchmarks.machine import describe
-from tests.benchmarks.table import bar, with_unit
+from tests.benchmarks.table import against, bar, with_unit
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 MARKER = re.compile(r"<!-- (\w+): ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -22,6 +22,10 @@ class Column:
     heading: str
     theirs: bool = False
 
+
+ALONE = Column(figure="", heading="")
+OF_THE_BENCHMARK = ("peak memory", "whole run")
+"""Figures of the process that measures."""
 
 GAP = Column(figure="gap", heading="gap")
 SECONDS = Column(figure="seconds", heading="time")
@@ -86,9 +90,22 @@ def _part(match: re.Match[str], rows: Mapping[str, Row], *, measured_on: date) -
     kind, name = match.groups()
     if kind == "run":
         content = f"Figures of {measured_on.isoformat()}: {describe()}.\n"
+    elif kind == "figures":
+        content = _figures(name, rows)
     else:
         content = _table(name, rows) if kind == "table" else _plot(name)
     return f"<!-- {kind}: {name} -->\n{content}<!-- end -->"
+
+
+def _figures(name: str, rows: Mapping[str, Row]) -> str:
+    """One line for each figure of the benchmarks whose names begin so."""
+    shown = [row for row in rows.values() if row.name.startswith(name) and row.value is not None]
+    lines = [
+        f"| {row.name.removeprefix(name)} | {_cell(row, ALONE)} | {against(row)} |"
+        for row in shown
+        if not row.name.endswith(OF_THE_BENCHMARK)
+    ]
+    return "\n".join(["| | | compared with |", "|---|---:|---|", *lines]) + "\n" if lines else ""
 
 
 def _plot(name: str) -> str:

@@ -5,105 +5,19 @@ The tests of this file are one story about one platform, told in their order.
 
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.embedded.folder import DataFolder
-from serve.operations.control import ask
-from serve.operations.environment import ray_folder
 from serve.operations.processes import all_processes, of_session
 from serve.operations.processes import process as process_of
+from tests.running_platform import BACK_S, COMMAND_S, PLATFORM, SPOTOPT, Platform, eventually
 
-SPOTOPT = (sys.executable, "-m", "serve.cli.main")
-START_S, BACK_S, COMMAND_S = 180.0, 180.0, 120.0
-"""Deadlines on a busy machine; a quiet one needs a sixth of them."""
-POLL_S = 0.2
-DATABASES, DAEMON, PLATFORM = ("PostgreSQL", "Redis"), "Ray node", "platform process"
-CLOUD_VARIABLES = re.compile("^(SPOTOPT_|RAY_|DATABASE_URL|REDIS_URL)")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(condition: Callable[[], Any], within_s: float, what: Callable[[], object]) -> Any:
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what()}"
-        time.sleep(POLL_S)
-    return found
-
-
-class Platform:
-    """A platform in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.ray = ray_folder(DataFolder(folder))
-        self.output = folder.with_name("up.jsonl")
-        self.environment = {name: text for name, text in os.environ.items() if not CLOUD_VARIABLES.match(name)}
-        self.sessions: set[int] = set()
-        options = ["--data-dir", str(folder), "--port", str(self.port), "--dashboard-port", str(free_port()), "--json"]
-        with self.output.open("w") as out:
-            self.up = subprocess.Popen(
-                [*SPOTOPT, "up", *options], stdout=out, stderr=subprocess.STDOUT, env=self.environment
-            )
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*SPOTOPT, *arguments, "--data-dir", str(self.folder)]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=self.environment, timeout=COMMAND_S, check=False
-        )
-
-    def events(self) -> list[dict[str, Any]]:
-        lines = self.output.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-
-    def event(self, kind: str) -> dict[str, Any] | None:
-        return next((event for event in self.events() if event["event"] == kind), None)
-
-    def status(self) -> dict[str, Any]:
-        """What `spotopt status` asks, without the cost of a process for each look."""
-        answer = ask(DataFolder(self.folder)) or {"state": "down", "parts": []}
-        self.sessions |= {part["pid"] for part in answer.get("parts", []) if part["name"] == PLATFORM and part["pid"]}
-        return answer
-
-    def pids(self) -> dict[str, int | None]:
-        return {part["name"]: part["pid"] for part in self.status()["parts"]}
-
-    def logs(self) -> list[Path]:
-        folders = (self.folder / "logs", self.ray)
-        return [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".sock"]
-
-    def is_well(self) -> bool:
-        return self.status()["state"] == "ready" and self.answers()
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/healthz", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    def left(self) -> list[str]:
-        """Processes of this platform that live: by their session, or by the folder in their command line."""
-        by_session = [found for session in self.sessions for found in of_session(session)]
-        by_folder = [found for found in all_processes() if str(self.folder) in found.command]
-        return [f"{found.pid} {found.command}" for found in (*by_session, *by_folder)]
+DATABASES, DAEMON = ("PostgreSQL", "Redis"), "Ray node"
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +26,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     try:
         yield running
     finally:
-        if running.up.poll() is None:
-            running.up.send_signal(signal.SIGTERM)
-            running.up.send_signal(signal.SIGINT)
-            running.up.wait(timeout=COMMAND_S)
-        running.run("down")
-        shutil.rmtree(running.ray.parent)
+        running.stop()
 
 
 def killed(platform: Platform, *names: str) -> dict[str, int]:
@@ -131,11 +40,7 @@ def killed(platform: Platform, *names: str) -> dict[str, int]:
 
 
 def test_it_starts_says_how_long_each_step_took_and_shows_the_password_once(platform: Platform) -> None:
-    def ready() -> Any:
-        assert platform.up.poll() is None, platform.output.read_text()
-        return platform.event("ready")
-
-    where = eventually(ready, START_S, platform.output.read_text)["where"]
+    where = platform.await_ready()["where"]
     assert where["url"] == f"http://127.0.0.1:{platform.port}"
     assert platform.answers()
     took = {event["step"]: event["took_s"] for event in platform.events() if event["event"] == "done"}

@@ -9,8 +9,6 @@ from domain.fleet import PolicySection
 from domain.wire.messages import AgentConfig
 from serve.auth.remembered import Remembered
 
-SYSTEM_CONFIG = "platform:config"
-"""Channel: the names of settings of the platform that were changed just now."""
 SAFE_MODE = "SAFE_MODE"
 CONFIG_VERSION = "AGENT_CONFIG_VERSION"
 """Counts the changes of platform settings that agents must hear of."""

@@ -25,7 +25,7 @@ async def agent(live: LiveHouse) -> AgentOf:
 async def test_a_flag_is_known_here_soon_after_it_was_set_elsewhere(live: LiveHouse) -> None:
     began_s = time.perf_counter()
     await live.hub.risk.flag(POOL, {"interruptions": 1})
-    await until(lambda: live.gateway.risk.flag_of(POOL))
+    await until(lambda: live.gateway.risk.for_all())
     assert time.perf_counter() - began_s < SOON_S
 
 

@@ -57,6 +57,7 @@ class ClustersTwin:
     def __init__(self) -> None:
         self.told: list[tuple[UUID, Input]] = []
         self.reports: list[Report] = []
+        self.refreshed: list[UUID] = []
         self.need_full = False
         self.error: Exception | None = None
 
@@ -75,6 +76,7 @@ class ClustersTwin:
 
     async def refresh(self, cluster_id: UUID) -> None:
         self._raise()
+        self.refreshed.append(cluster_id)
 
     async def forget(self, cluster_id: UUID) -> None:
         self._raise()
@@ -87,6 +89,7 @@ class ClustersTwin:
 def make_settings(**given: Any) -> Settings:
     generous = {
         "data_dir": "/nonexistent",
+        "max_body_bytes": 8 << 20,
         "user_rate_limit": "100000/minute",
         "agent_rate_limit": "100000/minute",
         "address_rate_limit": "100000/minute",

@@ -99,6 +99,7 @@ async def test_an_agent_that_registers_hears_its_configuration_and_the_cluster_i
     assert answer.json()["config"]["collection_interval_s"] == 30
     assert len(answer.json()["signing_key_id"]) == 16
     assert isinstance(spot.clusters.told[0][1], AgentConnected)
+    assert spot.clusters.refreshed == [agent.cluster_id]
     async with spot.database.platform() as tx:
         cluster = await tx.clusters.get(agent.cluster_id)
     assert cluster is not None

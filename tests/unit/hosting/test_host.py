@@ -25,13 +25,15 @@ from domain.commands import AgentActionKind, PlanStatus
 from domain.delta import ObjectSet, make_delta
 from domain.documents.plan_json import plan_to_json
 from domain.errors import RejectedError, TransientError
-from domain.events import INTERRUPTION_NOTICE, SpotInterruption
+from domain.events import INTERRUPTION_NOTICE, OomKilled, SpotInterruption
 from domain.fleet import PolicySection
 from domain.market import Pool
 from domain.paging import PageRequest
 from domain.plan import ActionKind, Plan
 from domain.signing import BoundedNonces, SignedAction, verify
+from domain.units import MIB
 from domain.work import ActionResult, ActionStatus, Job, JobStatus, JobTrigger
+from domain.workload import Owner
 from tests.builders import evict, make_pod, make_snapshot
 from tests.builders import make_node as domain_node
 from tests.builders import make_plan as domain_plan
@@ -167,6 +169,19 @@ async def test_an_interruption_is_cordoned_and_drained_by_signed_actions_before_
     await settle()
     assert world.planner.orders[0].excluded_nodes == ("n1",)
     assert world.planner.orders[0].time_limit_s == world.services.settings.interruption_plan_time_limit_s
+
+
+async def test_a_container_killed_for_want_of_memory_gets_advice_at_once(world: World) -> None:
+    killed = OomKilled(
+        id="e1", cluster=str(CLUSTER), at=world.clock.now(), namespace="shop", pod="web-1", container="api",
+        owner=Owner(kind="Deployment", name="web"), limit_bytes=256 * MIB,
+    )  # fmt: skip
+    await world.host.tell(CLUSTER, AgentReported(id="e1", at=world.clock.now(), event=killed))
+    async with world.services.database.tenant(ORGANIZATION) as tx:
+        (advice,) = (await tx.insights.recommendations(CLUSTER, PageRequest())).items
+    assert advice.subject == "Deployment shop/web api"
+    assert advice.details["memory_bytes"] == 356 * MIB
+    assert advice.text.endswith("raise request and limit to 356 MiB")
 
 
 async def test_an_event_that_comes_twice_is_handled_once_also_by_another_host(world: World) -> None:

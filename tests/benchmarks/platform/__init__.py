@@ -1,0 +1,1 @@
+"""A running platform under load: its customers, their agents, and who measures them."""
