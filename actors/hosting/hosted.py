@@ -13,6 +13,7 @@ from actors.cluster.state import ClusterState
 from actors.hosting.carrying import FreshPlan
 from actors.hosting.policies import cluster_settings, planning_policy
 from actors.hosting.ports import ClusterView
+from actors.hosting.usage import total
 from adapters.kubernetes.snapshot import nodes_from_objects
 from adapters.postgres.ports import Transaction
 from adapters.settings import Keys
@@ -49,6 +50,8 @@ class Hosted:
         What planning is told.
     objects, observed_at
         Last objects of the agent and when it read them (UTC).
+    usage
+        What was measured last, packed.
     stored_hash
         Hash of the objects that storage holds.
     key
@@ -66,6 +69,7 @@ class Hosted:
     key: SigningKey | None
     objects: ObjectSet = EMPTY
     observed_at: datetime | None = None
+    usage: bytes = b""
     stored_hash: str = ""
     stored_at_s: float = 0.0
     used_at_s: float = 0.0
@@ -182,6 +186,7 @@ def view_of(hosted: Hosted, *, awake: bool) -> ClusterView:
         planning=state.asked is not None,
         executing_generation=state.execution.generation if state.execution else None,
         proposed_generation=state.proposal.brief.generation if state.proposal else None,
+        used=total(hosted.usage),
         story=tuple(
             {"at": line.at.isoformat(), "cause": line.cause, "event": line.event, "text": line.text}
             for line in state.story_lines

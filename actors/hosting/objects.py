@@ -19,7 +19,7 @@ STORED_AT_ONCE = 8
 
 
 async def take_over(hosted: Hosted, report: Report) -> bool:
-    """Take over the objects of a report; says whether all that is needed is there now.
+    """Take over usage and objects of a report; says whether all that is needed is there now.
 
     Raises
     ------
@@ -28,6 +28,7 @@ async def take_over(hosted: Hosted, report: Report) -> bool:
     InputError
         When an object cannot be read.
     """
+    hosted.usage = report.usage
     changed = await _merged(hosted.objects, report)
     if changed is not None:
         if hosted.observed_at is None or not changed.equals(hosted.objects, "Node"):

@@ -7,11 +7,11 @@ from typing import Protocol
 from uuid import UUID
 
 from actors.cluster.inputs import ActionFinished, Input
+from actors.hosting.usage import Used
 from actors.planning.order import PlanAnswer, PlanOrder
 from domain.commands import AskAws, ReportEvidence
 from domain.delta import Delta
 from domain.market import Pool
-from domain.wire.messages import NodeUsage, PodUsage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Report:
     """What an agent has collected.
 
     ``full`` is a whole set as `domain.delta.ObjectSet.to_bytes` packs it, ``delta`` a change of the one before; at most
-    one of them is there.
+    one of them is there. ``usage`` is packed by `actors.hosting.usage`.
     """
 
     cluster_id: UUID
@@ -27,8 +27,7 @@ class Report:
     at: datetime
     full: bytes | None = None
     delta: Delta | None = None
-    nodes: tuple[NodeUsage, ...] = ()
-    pods: tuple[PodUsage, ...] = ()
+    usage: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,10 @@ class ReportAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterView:
-    """A cluster as its host sees it now. Counts are those of the last snapshot; times are UTC, absent when never."""
+    """A cluster as its host sees it now.
+
+    Counts are those of the last snapshot, ``used`` is what was measured last; times are UTC. Absent is what never came.
+    """
 
     awake: bool
     snapshot_at: datetime | None
@@ -54,6 +56,7 @@ class ClusterView:
     planning: bool
     executing_generation: int | None
     proposed_generation: int | None
+    used: Used | None = None
     story: tuple[Mapping[str, str], ...] = ()
 
 

@@ -91,7 +91,7 @@ def platform_environment(
         "SPOTOPT_DATA_DIR": str(settings.data_dir),
         "SPOTOPT_HOST": settings.host,
         "SPOTOPT_PORT": str(settings.port),
-        # Ray's other proxy is written in Python and serves a third; somebody may still want it.
+        # Ray's other proxy is written in Python and serves a tenth; somebody may still want it.
         "RAY_SERVE_ENABLE_HA_PROXY": base.get("RAY_SERVE_ENABLE_HA_PROXY", "1"),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray would run everything but its own daemons at niceness 15; ours steps back by itself where it should.

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from actors.cluster.inputs import ActionFinished, AgentConnected, Ended
 from actors.hosting.ports import Report
+from actors.hosting.usage import pack
 from domain import fleet
 from domain.fleet import KeyHolder
 from domain.signing import SignedAction
@@ -217,8 +218,7 @@ async def _report(holder: KeyHolder, body: MetricsBody) -> Report:
         at=body.metrics.timestamp,
         full=full,
         delta=delta_of(objects) if isinstance(objects, DeltaObjects) else None,
-        nodes=tuple(body.metrics.nodes),
-        pods=tuple(body.metrics.pods),
+        usage=pack(body.metrics.nodes, body.metrics.pods),
     )
 
 

@@ -75,6 +75,13 @@ class ClusterModel(Answer):
     )
 
 
+class UsedModel(Answer):
+    """Measured use of all nodes together."""
+
+    cpu_mcpu: int = Field(description="thousandths of a CPU")
+    memory_bytes: int
+
+
 class LiveModel(Answer):
     """A cluster as its host sees it now."""
 
@@ -88,6 +95,7 @@ class LiveModel(Answer):
     accepted_generation: int | None
     proposed_generation: int | None
     executing_generation: int | None
+    used: UsedModel | None = Field(description="absent where no metrics-server runs")
     story: list[Mapping[str, str]] = Field(description="what happened last, oldest first")
 
 

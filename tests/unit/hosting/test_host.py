@@ -18,6 +18,7 @@ from actors.cluster.inputs import (
 from actors.cluster.records import ClusterSettings, Mode
 from actors.hosting.host import Host
 from actors.hosting.ports import Report
+from actors.hosting.usage import Used, pack
 from actors.planning.order import PlanAnswer, PlanOrder
 from adapters.redis.keys import agent_command, cluster_events
 from domain import labels as keys
@@ -31,7 +32,8 @@ from domain.market import Pool
 from domain.paging import PageRequest
 from domain.plan import ActionKind, Plan
 from domain.signing import BoundedNonces, SignedAction, verify
-from domain.units import MIB
+from domain.units import GIB, MIB
+from domain.wire.messages import ContainerUsage, NodeUsage, PodUsage
 from domain.work import ActionResult, ActionStatus, Job, JobStatus, JobTrigger
 from domain.workload import Owner
 from tests.builders import evict, make_pod, make_snapshot
@@ -142,6 +144,19 @@ async def test_a_delta_without_its_base_is_answered_with_send_all(world: World) 
     assert not (await send(world, one)).need_full
     assert not (await world.host.report(change)).need_full
     assert (await world.host.view(CLUSTER)).nodes == 2
+
+
+async def test_what_was_measured_last_is_shown(world: World) -> None:
+    nodes = [NodeUsage(name=f"n{n}", cpu_mcpu=1_500, memory_bytes=2 * GIB) for n in range(2)]
+    container = ContainerUsage(name="api", cpu_mcpu=100, memory_bytes=64 * MIB)
+    pods = [PodUsage(namespace="shop", name="web-1", containers=[container])]
+    await send(world, objects("n1"))
+    assert (await world.host.view(CLUSTER)).used is None
+    measured = Report(
+        cluster_id=CLUSTER, organization_id=ORGANIZATION, at=world.clock.now(), usage=pack(nodes, pods)
+    )  # fmt: skip
+    await world.host.report(measured)
+    assert (await world.host.view(CLUSTER)).used == Used(cpu_mcpu=3_000, memory_bytes=4 * GIB)
 
 
 async def test_an_interruption_is_cordoned_and_drained_by_signed_actions_before_any_plan(world: World) -> None:
