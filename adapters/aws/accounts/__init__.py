@@ -1,0 +1,1 @@
+"""Linking accounts: external id, CloudFormation template with least rights, and trying each permission."""

@@ -1,0 +1,179 @@
+"""Keeps the prices of all regions fresh. Where a source fails, the last good figures serve, and their age is told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+
+from adapters.aws.ports.prices import (
+    PriceChange,
+    PriceHistory,
+    PriceReport,
+    PriceSource,
+    RegionPrices,
+    SpotPrices,
+    Staleness,
+)
+from adapters.catalog.book import Book
+from adapters.catalog.figures import unpack_region
+from adapters.clock import Clock
+from adapters.redis.ports import Prices
+from adapters.redis.ports.stores import PRICE_TTL_S
+from domain.errors import RejectedError, TransientError
+from domain.market import Pool
+
+T = TypeVar("T")
+
+ON_DEMAND_EVERY = timedelta(hours=24)
+"""On-demand prices change a few times a year, and their list is long."""
+
+SERVED_AT_MOST = timedelta(hours=6)
+"""Spot prices older than this are not given out as prices any more: planning falls back to the catalogue's."""
+
+
+class PriceKeeper:
+    """Refreshes prices and advice, and holds the last good ones.
+
+    Parameters
+    ----------
+    store
+        Where processes read current Spot prices.
+    history
+        Where changes go.
+    start
+        What is known before the first refresh, by region; regions without an entry begin empty.
+    """
+
+    def __init__(
+        self,
+        source: PriceSource,
+        store: Prices,
+        history: PriceHistory,
+        clock: Clock,
+        *,
+        regions: Sequence[str],
+        start: Mapping[str, RegionPrices] | None = None,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._history = history
+        self._clock = clock
+        known = start or {}
+        self._known = {region: known.get(region, RegionPrices(region=region)) for region in regions}
+        self._problems: dict[str, str] = {}
+
+    @property
+    def known(self) -> Mapping[str, RegionPrices]:
+        """The last good figures, by region."""
+        return dict(self._known)
+
+    async def refresh_prices(self) -> PriceReport:
+        """Ask for the prices of all regions side by side (every 5 min); on-demand ones once a day.
+
+        Raises
+        ------
+        TransientError
+            Redis or the history is away. Sources that fail raise nothing: the report names them.
+        """
+        outcomes = await asyncio.gather(*(self._refresh(region) for region in self._known))
+        changes = [change for found in outcomes if found is not None for change in found]
+        if changes:
+            await self._history.append(changes)
+        await self._publish()
+        refreshed = tuple(name for name, found in zip(self._known, outcomes, strict=True) if found is not None)
+        return PriceReport(refreshed=refreshed, changes=len(changes), ages=self.ages())
+
+    async def refresh_advice(self) -> str:
+        """Ask for the advisor's figures (every 6 h); what failed, empty when nothing did."""
+        try:
+            advice = await self._source.advice()
+        except (TransientError, RejectedError) as err:
+            return str(err)
+        now = self._clock.now()
+        for region in self._known.keys() & advice.keys():
+            self._known[region] = replace(self._known[region], advice=advice[region], advice_at=now)
+        silent = sorted(self._known.keys() - advice.keys())
+        return f"the feed does not know {', '.join(silent)}" if silent else ""
+
+    def ages(self) -> tuple[Staleness, ...]:
+        """How old the figures of each region are."""
+        return tuple(self._age(prices) for prices in self._known.values())
+
+    def _age(self, prices: RegionPrices) -> Staleness:
+        def since(moment: datetime | None) -> timedelta | None:
+            return None if moment is None else self._clock.now() - moment
+
+        return Staleness(
+            region=prices.region,
+            spot=since(prices.spot_at),
+            on_demand=since(prices.on_demand_at),
+            advice=since(prices.advice_at),
+            problem=self._problems.get(prices.region, ""),
+        )
+
+    async def _refresh(self, region: str) -> list[PriceChange] | None:
+        """Changes of Spot prices; none at all when the source failed."""
+        self._problems.pop(region, None)
+        if self._is_due(self._known[region].on_demand_at):
+            on_demand = await self._attempt(region, lambda: self._source.on_demand(region))
+            if on_demand:
+                now = self._clock.now()
+                self._known[region] = replace(self._known[region], on_demand=on_demand, on_demand_at=now)
+        spot = await self._attempt(region, lambda: self._source.spot(region))
+        if not spot:
+            return None
+        before, now = self._known[region], self._clock.now()
+        self._known[region] = replace(before, spot=spot, spot_at=now)
+        return list(changes_of(region, before.spot, spot, at=now))
+
+    def _is_due(self, at: datetime | None) -> bool:
+        return at is None or self._clock.now() - at >= ON_DEMAND_EVERY
+
+    async def _attempt(self, region: str, ask: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            return await ask()
+        except (TransientError, RejectedError) as err:
+            self._problems[region] = str(err)
+            return None
+
+    async def _publish(self) -> None:
+        for prices in self._known.values():
+            if prices.spot_at is None or self._clock.now() - prices.spot_at > SERVED_AT_MOST:
+                continue
+            by_type: dict[str, dict[str, int]] = {}
+            for (name, zone_id), price in prices.spot.items():
+                by_type.setdefault(name, {})[zone_id] = price
+            # Twice the time between two refreshes: a late one leaves no hole.
+            await self._store.put(prices.region, by_type, ttl_s=2 * PRICE_TTL_S)
+
+
+def changes_of(region: str, before: SpotPrices, after: SpotPrices, *, at: datetime) -> Iterable[PriceChange]:
+    """Prices that are new or differ."""
+    for (name, zone_id), price in after.items():
+        if before.get((name, zone_id)) != price:
+            pool = Pool(region=region, zone_id=zone_id, instance_type=name)
+            yield PriceChange(pool=pool, at=at, micro_usd_per_h=price)
+
+
+def from_catalog(book: Book, regions: Iterable[str]) -> dict[str, RegionPrices]:
+    """The last good figures of a catalogue file, as what is known before the first refresh."""
+    return {region: _of_region(book, region) for region in regions if region in book.regions}
+
+
+def _of_region(book: Book, region: str) -> RegionPrices:
+    figures = unpack_region(book, region)
+    dates = figures.as_of
+    moments = (
+        datetime.combine(day, time(), UTC) if day else None for day in (dates.spot, dates.on_demand, dates.advisor)
+    )
+    spot_at, on_demand_at, advice_at = moments
+    return RegionPrices(
+        region=region,
+        spot=figures.spot_micro_usd,
+        on_demand=figures.on_demand_micro_usd,
+        advice=figures.advice,
+        spot_at=spot_at,
+        on_demand_at=on_demand_at,
+        advice_at=advice_at,
+    )

@@ -1,0 +1,118 @@
+"""Prices are kept fresh, and the last good ones serve."""
+
+from datetime import timedelta
+
+import pytest
+
+from adapters.aws.memory.prices import MemoryPriceHistory, MemoryPriceSource
+from adapters.aws.prices.keeper import ON_DEMAND_EVERY, SERVED_AT_MOST, PriceKeeper, from_catalog
+from adapters.catalog.book import baseline_book
+from adapters.catalog.figures import Advice
+from adapters.clock import VirtualClock
+from adapters.redis.memory import MemoryPrices
+from domain.errors import RejectedError, TransientError
+
+EAST, WEST = "us-east-1", "us-west-2"
+SPOT = {("m6i.large", "use1-az1"): 35_000, ("m6i.large", "use1-az2"): 36_000}
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.source = MemoryPriceSource(
+            {EAST: dict(SPOT), WEST: {("m6i.large", "usw2-az1"): 30_000}},
+            {EAST: {"m6i.large": 96_000}, WEST: {"m6i.large": 96_000}},
+            {EAST: {"m6i.large": Advice(saving_percent=60, bucket=1)}},
+        )
+        self.store = MemoryPrices(self.clock)
+        self.history = MemoryPriceHistory()
+        self.keeper = PriceKeeper(self.source, self.store, self.history, self.clock, regions=[EAST, WEST])
+
+    async def stored(self, region: str = EAST) -> dict[str, int] | None:
+        found = await self.store.get(region, ["m6i.large"])
+        return dict(found["m6i.large"]) if found else None
+
+
+@pytest.fixture
+def setting() -> Setting:
+    return Setting()
+
+
+async def test_a_refresh_stores_prices_by_zone_and_keeps_their_history(setting: Setting) -> None:
+    report = await setting.keeper.refresh_prices()
+    assert report.refreshed == (EAST, WEST)
+    assert await setting.stored() == {"use1-az1": 35_000, "use1-az2": 36_000}
+    assert len(setting.history.changes) == report.changes == 3
+
+
+async def test_only_prices_that_changed_enter_the_history(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    await setting.clock.advance(300)
+    setting.source.spot_prices[EAST] = dict(SPOT) | {("m6i.large", "use1-az1"): 40_000}
+    assert (await setting.keeper.refresh_prices()).changes == 1
+    last = setting.history.changes[-1]
+    assert (last.pool.zone_id, last.micro_usd_per_h, last.at) == ("use1-az1", 40_000, setting.clock.now())
+
+
+async def test_the_last_good_prices_serve_when_a_source_fails_and_their_age_is_told(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    await setting.clock.advance(900)
+    setting.source.failing[EAST] = TransientError("throttled")
+    report = await setting.keeper.refresh_prices()
+    assert report.refreshed == (WEST,)
+    assert report.problems == (f"{EAST}: throttled",)
+    assert await setting.stored() == {"use1-az1": 35_000, "use1-az2": 36_000}
+    ages = {age.region: age.spot for age in report.ages}
+    assert ages == {EAST: timedelta(seconds=900), WEST: timedelta(0)}
+
+
+async def test_an_empty_answer_replaces_nothing(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    setting.source.spot_prices[EAST] = {}
+    assert (await setting.keeper.refresh_prices()).refreshed == (WEST,)
+    assert setting.keeper.known[EAST].spot == SPOT
+
+
+async def test_prices_that_are_too_old_are_not_given_out_any_more(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    setting.source.failing[EAST] = TransientError("away")
+    await setting.clock.advance(SERVED_AT_MOST.total_seconds() + 1)
+    await setting.keeper.refresh_prices()
+    assert await setting.stored() is None
+    assert setting.keeper.known[EAST].spot == SPOT
+
+
+async def test_a_problem_is_forgotten_when_it_has_passed(setting: Setting) -> None:
+    setting.source.failing[EAST] = RejectedError("not allowed")
+    assert (await setting.keeper.refresh_prices()).problems
+    del setting.source.failing[EAST]
+    assert (await setting.keeper.refresh_prices()).problems == ()
+
+
+async def test_on_demand_prices_are_asked_for_once_a_day(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    await setting.clock.advance(300)
+    await setting.keeper.refresh_prices()
+    assert setting.source.asked.count(f"on-demand {EAST}") == 1
+    await setting.clock.advance(ON_DEMAND_EVERY.total_seconds())
+    await setting.keeper.refresh_prices()
+    assert setting.source.asked.count(f"on-demand {EAST}") == 2
+
+
+async def test_advice_is_kept_when_the_feed_fails_or_leaves_a_region_out(setting: Setting) -> None:
+    assert await setting.keeper.refresh_advice() == f"the feed does not know {WEST}"
+    setting.source.failing["advice"] = RejectedError("the feed is malformed")
+    assert await setting.keeper.refresh_advice() == "the feed is malformed"
+    assert setting.keeper.known[EAST].advice == {"m6i.large": Advice(saving_percent=60, bucket=1)}
+
+
+async def test_what_was_never_had_has_no_age(setting: Setting) -> None:
+    (east, _) = setting.keeper.ages()
+    assert (east.spot, east.on_demand, east.advice) == (None, None, None)
+
+
+def test_a_keeper_begins_with_the_catalogue() -> None:
+    start = from_catalog(baseline_book(), [EAST, "nowhere"])
+    assert set(start) == {EAST}
+    assert start[EAST].on_demand["m6i.large"] > 0
+    assert start[EAST].on_demand_at is not None
