@@ -1,11 +1,12 @@
 """What the service tells the agent to do, together with what the environment says, kept over restarts."""
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
 from pydantic import ValidationError
 
-from agent.kubernetes.errors import KubernetesError
+from agent.kubernetes.errors import ConflictError, KubernetesError
 from agent.settings import Settings
 from agent.store import Store
 from domain.wire.messages import AgentConfig
@@ -31,6 +32,7 @@ class Configuration:
         self._settings = settings
         self._store = store
         self._followers: list[Callable[[AgentConfig], None]] = []
+        self._unsaved = asyncio.Event()
         self.told = AgentConfig(version=0)
 
     @property
@@ -50,6 +52,10 @@ class Configuration:
         self._followers.append(follower)
         follower(self.current)
 
+    def forget_followers(self) -> None:
+        """Nobody is told any more."""
+        self._followers.clear()
+
     async def restore(self) -> None:
         """Go on with what was told before the restart."""
         try:
@@ -59,16 +65,31 @@ class Configuration:
         except (KubernetesError, ValidationError) as err:
             log.warning("the configuration of the last run cannot be read", problem=str(err))
 
-    async def change(self, told: AgentConfig) -> None:
+    def change(self, told: AgentConfig) -> None:
         """The service has told a configuration; an older one than is known is passed over."""
         if told == self.told or told.version < self.told.version:
             return
         self._adopt(told)
+        self._unsaved.set()
         log.info("configured", **self.current.model_dump())
+
+    async def run(self) -> None:
+        """Keep what was told for the next start, whenever it changes. Until cancelled."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            try:
+                await self._save()
+            except KubernetesError as err:
+                log.warning("the configuration is not kept for the next start", problem=str(err))
+
+    async def _save(self) -> None:
+        """Over whatever lies there: the service's word is newer than what another agent has kept."""
         try:
-            await self._store.save(DOCUMENT, told.model_dump())
-        except KubernetesError as err:
-            log.warning("the configuration is not kept for the next start", problem=str(err))
+            await self._store.save(DOCUMENT, self.told.model_dump())
+        except ConflictError:
+            await self._store.load(DOCUMENT)
+            await self._store.save(DOCUMENT, self.told.model_dump())
 
     def _adopt(self, told: AgentConfig) -> None:
         self.told = told

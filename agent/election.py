@@ -6,7 +6,7 @@ by their own clocks, and the leader stops by itself when it could not renew for 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import structlog
 from agent.clock import Clock
 from agent.kubernetes.api import JsonObject, KubernetesApi, PatchKind, path_of
 from agent.kubernetes.errors import ConflictError, KubernetesError, NotFoundError
+from agent.waiting import first_of
 
 LEASE_S = 15
 """How long a lease holds without being renewed: the longest that nobody leads after a leader has died."""
@@ -30,6 +31,9 @@ TRY_S = 3.0
 
 GROUP = "coordination.k8s.io"
 LEASE = "spot-optimizer-agent"
+
+Lead = Callable[[], Coroutine[Any, Any, None]]
+"""What a leader does until it is cancelled."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +71,7 @@ class Election:
         """Whether the Kubernetes API has answered lately."""
         return self._contact_at is not None and self._clock.monotonic() - self._contact_at < LEASE_S
 
-    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, lead: Lead) -> None:
         """Take the lease whenever it is free, and lead while it is held. Until cancelled."""
         try:
             while True:
@@ -77,16 +81,13 @@ class Election:
         finally:
             await self._release()
 
-    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
+    async def _lead(self, lead: Lead) -> None:
         self.leading = True
         log.info("leading", identity=self._identity)
-        work = asyncio.ensure_future(lead())
-        renewing = asyncio.ensure_future(self._renew())
         try:
-            await asyncio.wait({work, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(lead(), self._renew())
         finally:
             self.leading = False
-            await _end(work, renewing)
         log.warning("no longer leading", identity=self._identity)
 
     async def _renew(self) -> None:
@@ -185,12 +186,3 @@ def _spec(lease: JsonObject) -> dict[str, Any]:
 
 def _micro_time(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-async def _end(*tasks: "asyncio.Future[None]") -> None:
-    """Cancel and wait; an error of the work is raised, a loop of ours has gone wrong then."""
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome

@@ -57,8 +57,6 @@ class Settings:
         Whether to change nothing, whatever the service says.
     port
         Of health and metrics.
-    node
-        Name of the node that the process runs on; needed only by the mode ``node``.
     """
 
     api_url: str
@@ -72,12 +70,31 @@ class Settings:
     heartbeat_interval_s: int | None = None
     dry_run: bool = False
     port: int = 8080
-    node: str = ""
 
     @property
     def signing_key(self) -> SigningKey:
         """The key that actions must be signed with."""
         return derive_signing_key(self.token, self.cluster_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """Settings of the mode ``node``, one process on each node. It has no key of the service: it never speaks with it.
+
+    Parameters
+    ----------
+    node
+        Name of the node that the process runs on.
+    metadata_url
+        Where the instance metadata service is.
+    """
+
+    node: str
+    kubernetes: KubernetesAccess
+    metadata_url: str = "http://169.254.169.254"
+    log_level: str = "info"
+    dry_run: bool = False
+    port: int = 8080
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -101,7 +118,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         heartbeat_interval_s=read.optional("HEARTBEAT_INTERVAL", _interval, None),
         dry_run=read.optional("DRY_RUN", _truth, False),
         port=read.optional("PORT", _port, 8080),
-        node=read.optional("NODE_NAME", str, ""),
+    )
+
+
+def read_node_settings(environment: Mapping[str, str]) -> NodeSettings:
+    """The settings of the mode ``node``; raises like `read_settings`."""
+    read = _Reader(environment)
+    return NodeSettings(
+        node=read.required("NODE_NAME", str),
+        kubernetes=_kubernetes(read, environment),
+        metadata_url=read.optional("METADATA_URL", _url, "http://169.254.169.254"),
+        log_level=read.optional("LOG_LEVEL", _log_level, "info"),
+        dry_run=read.optional("DRY_RUN", _truth, False),
+        port=read.optional("PORT", _port, 8080),
     )
 
 

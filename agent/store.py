@@ -1,6 +1,6 @@
 """What must survive a restart of the agent: small JSON documents, each a ConfigMap of the agent's own namespace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
@@ -44,9 +44,7 @@ class ConfigMapStore:
 
     api: KubernetesApi
     namespace: str
-
-    def __post_init__(self) -> None:
-        self._versions: dict[str, str] = {}
+    _versions: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     async def load(self, name: str) -> JsonObject | None:
         """The document, ``None`` when there is none or when it is unreadable."""

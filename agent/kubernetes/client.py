@@ -33,7 +33,7 @@ TOKEN_FRESH_S = 60.0
 """How long a token that was read is used: Kubernetes puts a new one into the file well before the old one expires."""
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_WATCH_TIMEOUT = httpx.Timeout(_TIMEOUT, read=WATCH_S + 30.0)
+_WATCH_TIMEOUT = httpx.Timeout(_TIMEOUT.write, connect=_TIMEOUT.connect, read=WATCH_S + 30.0)
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=30, keepalive_expiry=60.0)
 _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """Seconds and tries after which a connection whose other end is gone counts as dead: a watch is silent for minutes."""

@@ -1,1 +1,1 @@
-"""The conversation with the service, as ``docs/agent-protocol.md`` tells it: what waits is kept, what fails is sorted."""
+"""The conversation with the service that ``docs/agent-protocol.md`` tells: errors are sorted, what waits is kept."""

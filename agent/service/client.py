@@ -7,7 +7,6 @@ import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
-
 from agent.service.errors import BodyRefusedError, ServiceAwayError, TooLargeError, UnwelcomeError, UpgradeNeededError
 from agent.settings import Settings
 from agent.version import version

@@ -106,6 +106,11 @@ class Outbox:
         """What waits in all."""
         return self._sample_bytes + self.events.bytes + self.results.bytes
 
+    @property
+    def samples(self) -> int:
+        """Measurements that wait."""
+        return len(self._samples)
+
     def put(self, event: JsonObject) -> None:
         """Take an event for the service."""
         self.events.put(event["event_id"], Waiting(text=orjson.dumps(event), at=self._clock.now()))

@@ -74,10 +74,8 @@ class Session:
             self._again.clear()
             wait_s = await self._try(backoff)
             if wait_s is None:
-                backoff.reset()
-                await self._again.wait()
-            else:
-                await self._clock.sleep(wait_s)
+                wait_s = await self._until_asked(backoff)
+            await self._clock.sleep(wait_s)
 
     async def ready(self) -> None:
         """Until the service accepts this agent."""
@@ -109,7 +107,7 @@ class Session:
     async def _try(self, backoff: Backoff) -> float | None:
         """Register once; how long to wait before the next try, ``None`` when it went well."""
         try:
-            await self._accepted(await self._client.register(await self._describe()))
+            self._accepted(await self._client.register(await self._describe()))
         except UnwelcomeError as err:
             self.refused(err)
             return OUTDATED_S if isinstance(err, UpgradeNeededError) else UNWELCOME_S
@@ -121,7 +119,15 @@ class Session:
             return backoff.next_s(at_least_s=err.retry_after_s if isinstance(err, ServiceAwayError) else None)
         return None
 
-    async def _accepted(self, answer: RegisterAnswer) -> None:
+    async def _until_asked(self, backoff: Backoff) -> float:
+        """Wait for a reason to register again; a key that is turned away right after it was accepted waits longer."""
+        registered_at = self._clock.monotonic()
+        await self._again.wait()
+        if self._clock.monotonic() - registered_at > UNWELCOME_S:
+            backoff.reset()
+        return 0.0 if self._welcome.is_set() else backoff.next_s()
+
+    def _accepted(self, answer: RegisterAnswer) -> None:
         if answer.cluster_id != self._settings.cluster_id:
             raise UnwelcomeError(f"the key (API_TOKEN) is of cluster {answer.cluster_id}, not of CLUSTER_ID")
         self._compare_keys(answer.signing_key_id)
@@ -129,7 +135,7 @@ class Session:
         if not self._welcome.is_set():
             log.info("registered", cluster=answer.cluster_id, protocol=answer.protocol)
         self.problem, self._away, self.registered_once = "", "", True
-        await self._configuration.change(answer.config)
+        self._configuration.change(answer.config)
         self._telemetry.registered.set(1)
         self._welcome.set()
 

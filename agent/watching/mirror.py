@@ -6,8 +6,8 @@ for each watch event. Each object lies here as compressed canonical JSON behind 
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -24,15 +24,30 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What to send of the objects. ``base`` is ``None`` for all of them.
+    """What to send of the objects, as they were at one moment.
 
-    ``keys`` are those that differ, and ``number`` tells one change from the next.
+    Parameters
+    ----------
+    base
+        Hash of the set that the service has; ``None`` where everything is sent.
+    result
+        Hash of the set that it leads to.
+    keys
+        All that differ.
+    deletes
+        Those of them that are gone.
     """
 
     number: int
     base: str | None
     result: str
     keys: frozenset[str]
+    deletes: tuple[str, ...]
+    packed: tuple[bytes, ...] = field(repr=False)
+
+    def texts(self) -> Iterator[bytes]:
+        """The canonical JSON of the objects that are new or different, one after the other."""
+        return (zlib.decompress(packed[_DIGEST_BYTES:]) for packed in self.packed)
 
 
 class Mirror:
@@ -88,11 +103,13 @@ class Mirror:
         if known is not None:
             self._replace(key, known, None)
 
-    def keep_only(self, kind: str, keys: set[str]) -> None:
-        """Drop the objects of a kind that a new list did not have."""
+    def keep_only(self, kind: str, keys: set[str]) -> list[str]:
+        """Drop the objects of a kind that a new list did not have, and say which those were."""
         prefix = f"{kind}/"
-        for key in [key for key in self._packed if key.startswith(prefix) and key not in keys]:
+        gone = [key for key in self._packed if key.startswith(prefix) and key not in keys]
+        for key in gone:
             self.remove(key)
+        return gone
 
     def forget_base(self) -> None:
         """The service does not have what was thought: everything goes with the next change."""
@@ -102,7 +119,14 @@ class Mirror:
         """What to send now; the one before must have been confirmed or abandoned."""
         self._number += 1
         keys = frozenset(self._packed) if self._base is None else frozenset(self._changed)
-        self._sent = Change(number=self._number, base=self._base, result=self.hash, keys=keys)
+        self._sent = Change(
+            number=self._number,
+            base=self._base,
+            result=self.hash,
+            keys=keys,
+            deletes=tuple(sorted(key for key in keys if key not in self._packed)),
+            packed=tuple(self._packed[key] for key in sorted(keys) if key in self._packed),
+        )
         self._changed = set()
         return self._sent
 
@@ -116,17 +140,6 @@ class Mirror:
         if self._sent is not None and self._sent.number == change.number:
             self._changed |= change.keys
             self._sent = None
-
-    def texts_of(self, keys: Iterable[str]) -> Iterator[bytes]:
-        """The canonical JSON of those that are there, one after the other."""
-        for key in keys:
-            packed = self._packed.get(key)
-            if packed is not None:
-                yield zlib.decompress(packed[_DIGEST_BYTES:])
-
-    def missing(self, keys: Iterable[str]) -> list[str]:
-        """The keys of those that are not there."""
-        return sorted(key for key in keys if key not in self._packed)
 
     def _replace(self, key: str, old: bytes | None, new: bytes | None) -> None:
         self._total = (self._total + _number(new) - _number(old)) % _MODULUS
