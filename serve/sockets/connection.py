@@ -17,6 +17,8 @@ from domain.wire.socket import PING_INTERVAL_S, PingMessage, PongMessage
 CAPACITY = 256
 """Messages that wait for a slow reader before it is cut off; it comes back and reads the state anew."""
 SEND_TIMEOUT_S = 10.0
+LOOK_S = PING_INTERVAL_S / 2
+"""Looks come so often that nobody is cut off who was not pinged well before."""
 CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_TOO_BIG, CLOSE_TRY_LATER = 1000, 1001, 1008, 1009, 1013
 CLOSE_BAD_MESSAGE, CLOSE_UNAUTHENTICATED, CLOSE_SILENT, CLOSE_SLOW = 4400, 4401, 4408, 4413
 
@@ -35,7 +37,7 @@ class Connection:
     socket
         Accepted already.
     still_welcome
-        Asked every ping interval; when it says no, the connection ends.
+        Asked at every look; when it says no, the connection ends.
     """
 
     def __init__(self, socket: WebSocket, clock: Clock, *, still_welcome: Welcome, capacity: int = CAPACITY) -> None:
@@ -120,7 +122,7 @@ class Connection:
 
     async def _watch(self) -> None:
         while True:
-            await self._clock.sleep(PING_INTERVAL_S)
+            await self._clock.sleep(LOOK_S)
             silent_s = self._clock.monotonic() - self._heard_s
             if silent_s >= 2 * PING_INTERVAL_S:
                 self.close(CLOSE_SILENT, "no sign of life")

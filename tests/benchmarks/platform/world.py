@@ -66,7 +66,7 @@ def rows(running: Platform, sql: str) -> list[tuple[Any, ...]]:
 def on_ray(running: Platform) -> Iterator[None]:
     """This process as a client of its Ray."""
     token = running.folder / "keys" / TOKEN_FILE
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token), RAY_USAGE_STATS_ENABLED="0")
+    os.environ.update(RAY_AUTH_TOKEN_PATH=str(token), RAY_USAGE_STATS_ENABLED="0")
     ray.init(
         address="auto", _temp_dir=str(running.ray), namespace=runtime.NAMESPACE, log_to_driver=False,
         logging_level="error",

@@ -90,6 +90,13 @@ async def test_a_reader_that_is_too_slow_is_cut_off_with_a_reason(scene: Scene) 
     assert await scene.ended() == (4413, "messages come faster than they are read")
 
 
+async def test_whoever_spoke_just_after_the_start_is_pinged_well_before_it_would_be_cut_off(scene: Scene) -> None:
+    await scene.clock.advance(0.01)
+    scene.socket.say('{"type":"pong","id":0}')
+    await scene.clock.advance(30)
+    assert json.loads(scene.socket.sent[0])["type"] == "ping"
+
+
 async def test_a_silent_one_is_pinged_and_then_cut_off(scene: Scene) -> None:
     await scene.clock.advance(20)
     assert json.loads(scene.socket.sent[0])["type"] == "ping"
