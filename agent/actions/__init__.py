@@ -1,0 +1,1 @@
+"""Signed actions: verified, carried out or rehearsed, and reported. `dispatcher.Actions` is the agent's actuator."""
