@@ -5,6 +5,7 @@ can still go back.
 """
 
 import asyncio
+import sys
 from dataclasses import dataclass
 
 import structlog
@@ -24,7 +25,7 @@ from agent.actions.resources import (
     to_json,
     wanted_of,
 )
-from agent.actions.rollout import LONGEST_S, Progress, Rollout, judge
+from agent.actions.rollout import STANDSTILL_S, Progress, Rollout, judge
 from agent.clock import Clock
 from agent.drains.mode import Mode
 from agent.kubernetes.api import JsonObject, KubernetesApi, PatchKind, path_of
@@ -120,8 +121,8 @@ class DeploymentActions:
         await self._forget(change)
 
     async def _watch(self, change: _Change) -> Rollout:
-        gives_up_at = self._clock.monotonic() + LONGEST_S
-        rollout = Rollout(progress=Progress.GOING, why="it could not be looked at")
+        rollout, furthest = Rollout(progress=Progress.GOING, why="it could not be looked at"), -sys.maxsize
+        gives_up_at = self._clock.monotonic() + STANDSTILL_S
         while self._clock.monotonic() < gives_up_at:
             try:
                 rollout = judge(await self._find(change.namespace, change.name))
@@ -129,8 +130,10 @@ class DeploymentActions:
                 log.warning("a rollout cannot be looked at", deployment=change.key, error=str(err))
             if rollout.progress is not Progress.GOING:
                 return rollout
+            if rollout.reached > furthest:
+                furthest, gives_up_at = rollout.reached, self._clock.monotonic() + STANDSTILL_S
             await self._clock.sleep(POLL_S)
-        return Rollout(progress=Progress.FAILED, why=f"not over after {LONGEST_S} s: {rollout.why}")
+        return Rollout(progress=Progress.FAILED, why=f"no progress for {STANDSTILL_S} s: {rollout.why}")
 
     async def _roll_back(self, change: _Change, why: str) -> None:
         body = body_of(change.namespace, change.name, change.before)

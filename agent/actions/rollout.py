@@ -6,8 +6,8 @@ from enum import Enum
 from agent.drains.facts import condition_of
 from agent.kubernetes.api import JsonObject
 
-LONGEST_S = 900
-"""A rollout that Kubernetes itself has not given up is given up after this long."""
+STANDSTILL_S = 900
+"""A rollout that comes no further for this long is given up, also where its own progress deadline is longer."""
 
 
 class Progress(Enum):
@@ -20,10 +20,19 @@ class Progress(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """The state of a rollout; ``why`` says what it waits for or what went wrong."""
+    """The state of a rollout.
+
+    Parameters
+    ----------
+    why
+        What it waits for, or what went wrong.
+    reached
+        How far it has come: new pods and available pods less old ones, to tell a slow rollout from one that stands.
+    """
 
     progress: Progress
     why: str = ""
+    reached: int = 0
 
 
 def judge(deployment: JsonObject) -> Rollout:
@@ -37,7 +46,8 @@ def judge(deployment: JsonObject) -> Rollout:
         return Rollout(progress=Progress.FAILED, why=f"ProgressDeadlineExceeded: {why}")
     updated, total = int(status.get("updatedReplicas") or 0), int(status.get("replicas") or 0)
     available = int(status.get("availableReplicas") or 0)
-    if updated < wanted or total > updated or available < updated:
-        why = f"{updated} of {wanted} pods are new, {available} are available, {max(0, total - updated)} old are left"
-        return Rollout(progress=Progress.GOING, why=why)
+    old = max(0, total - updated)
+    if updated < wanted or old or available < updated:
+        why = f"{updated} of {wanted} pods are new, {available} are available, {old} old are left"
+        return Rollout(progress=Progress.GOING, why=why, reached=updated + available - old)
     return Rollout(progress=Progress.DONE)

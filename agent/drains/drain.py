@@ -26,6 +26,9 @@ POLL_S = 2.0
 LONGEST_S = 3_600
 """A drain without a deadline ends after this long, as no signed action lives longer."""
 
+STEP_S = 15.0
+"""A step whose calls are not answered in this time is begun again: a node has two minutes, and a call may hang."""
+
 END_WAIT_S = 60
 """A pod that is still there this long after its grace will not end: its kubelet is gone, or a finalizer holds it."""
 
@@ -115,9 +118,11 @@ class Drain:
     async def _try_step(self) -> bool:
         """One step; whether there are more. A server in trouble is asked again, as long as there is time."""
         try:
-            return await self._step()
-        except UnavailableError as err:
-            log.warning("a drain cannot go on for now", node=self.order.node, error=str(err))
+            async with asyncio.timeout(STEP_S):
+                return await self._step()
+        except (UnavailableError, TimeoutError) as err:
+            problem = str(err) or f"the Kubernetes API has not answered within {STEP_S:g} s"
+            log.warning("a drain cannot go on for now", node=self.order.node, error=problem)
             return True
 
     async def _step(self) -> bool:

@@ -17,6 +17,9 @@ from agent.kubernetes.errors import ConflictError, KubernetesError, NotFoundErro
 PARALLEL = 32
 """Eviction calls in flight at once: a node's pods leave within a few round trips, the API server is not flooded."""
 
+CALL_S = 10.0
+"""An eviction that is not answered in this time is asked for again, which does no harm: a node has two minutes."""
+
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
 log = structlog.get_logger(__name__)
@@ -57,7 +60,10 @@ async def evict(api: KubernetesApi, pod: PodFacts, *, budgets: tuple[str, ...]) 
     if pod.uid:
         body["deleteOptions"] = {"preconditions": {"uid": pod.uid}}
     try:
-        await api.post(path_of("pods", f"{pod.name}/eviction", namespace=pod.namespace), body)
+        async with asyncio.timeout(CALL_S):
+            await api.post(path_of("pods", f"{pod.name}/eviction", namespace=pod.namespace), body)
+    except TimeoutError:
+        return Answer(verdict=Verdict.STUMBLED, problem=f"the Kubernetes API has not answered within {CALL_S:g} s")
     except KubernetesError as err:
         return _read(err, budgets)
     return Answer(verdict=Verdict.ASKED)

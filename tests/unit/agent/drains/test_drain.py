@@ -243,6 +243,50 @@ def test_trouble_of_the_api_server_is_outlasted() -> None:
     assert report.ending is Ending.EMPTY
 
 
+def test_calls_that_hang_are_made_again() -> None:
+    class Hanging(Cluster):
+        left = 1
+
+        async def _enter(self, method: str, path: str) -> tuple[str, str, str, str]:
+            found = await super()._enter(method, path)
+            if self.left and "eviction" in path:
+                self.left -= 1
+                await asyncio.sleep(1e6)
+            return found
+
+    async def main() -> None:
+        cluster = Hanging()
+        cluster.node("a")
+        cluster.workload("api", nodes=["a", "elsewhere"])
+        drains = Drains(cluster, TwinClock())
+        assert (await drains.drain(interruption())).ending is Ending.EMPTY
+        assert 10 <= cluster.evicted["api-0"] <= 12
+        await drains.close()
+
+    run(main())
+
+
+def test_a_look_that_hangs_is_taken_again() -> None:
+    class Hanging(Cluster):
+        left = 1
+
+        async def get(self, path: str, **params: Any) -> Any:
+            if self.left and path == "/api/v1/pods":
+                self.left -= 1
+                await asyncio.sleep(1e6)
+            return await super().get(path, **params)
+
+    async def main() -> None:
+        cluster = Hanging()
+        cluster.node("a")
+        cluster.workload("api", nodes=["a", "elsewhere"])
+        drains = Drains(cluster, TwinClock())
+        assert (await drains.drain(interruption())).ending is Ending.EMPTY
+        await drains.close()
+
+    run(main())
+
+
 def test_a_call_that_rbac_denies_is_told_as_it_is() -> None:
     denied = ForbiddenError(403, "Forbidden", "grant verb 'list' on resource 'pods'")
     with pytest.raises(ForbiddenError, match="grant verb 'list'"):
