@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 
 from domain.errors import CapacityError, InvariantError, RejectedError, SpotOptimizerError, TransientError
 
@@ -152,6 +153,9 @@ def translated(service: str) -> Iterator[None]:
         raise in_our_words(err, service) from err
     except (HTTPClientError, BotoConnectionError) as err:
         raise TransientError(f"AWS cannot be reached ({service}): {type(err).__name__}") from err
+    except ResponseParserError as err:
+        # Something between us and AWS has answered, such as a proxy or a gateway.
+        raise TransientError(f"an answer cannot be read ({service})") from err
     except BotoCoreError as err:
         # Credentials, profiles, regions, parameters: what only the caller can put right.
         raise RejectedError(f"AWS cannot be asked ({service}): {err}") from err

@@ -1,5 +1,6 @@
 """Trying each permission without changing anything: harmless reads, dry runs, and IAM's own simulator."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,12 +47,12 @@ class BotoVerifier:
             await self._clients.read(place, "sts", lambda sts: sts.get_caller_identity())
         except RejectedError as err:
             return Verification(role=role, problem=str(err))
-        seen = [await self._try(place, permission) for permission in SEEING if permission.action in _reads(self._now())]
-        simulated = await self._simulated(place)
-        return Verification(role=role, tried=(*seen, *simulated))
+        reads = _reads(self._clock.now())
+        trying = (self._try(place, one, reads[one.action]) for one in SEEING if one.action in reads)
+        seen, changing = await asyncio.gather(asyncio.gather(*trying), self._try_changing(place))
+        return Verification(role=role, tried=(*seen, *changing))
 
-    async def _try(self, place: Place, permission: Permission) -> Tried:
-        probe = _reads(self._now())[permission.action]
+    async def _try(self, place: Place, permission: Permission, probe: _Try) -> Tried:
         try:
             await self._clients.read(place, probe.service, probe.call)
         except DeniedError as err:
@@ -63,19 +64,20 @@ class BotoVerifier:
             return Tried(permission=permission, answer=Answer.GRANTED, detail=str(err))
         return Tried(permission=permission, answer=Answer.GRANTED)
 
-    async def _simulated(self, place: Place) -> list[Tried]:
+    async def _try_changing(self, place: Place) -> list[Tried]:
         """Rights to change things, by IAM's simulator; where it may not be asked they are tried by dry runs."""
         own = next(permission for permission in SEEING if permission.action == "iam:SimulatePrincipalPolicy")
-        tried = []
         try:
-            for permission in ACTING:
-                decision = await self._clients.read(place, "iam", _simulation(place, permission.action))
-                answer = Answer.GRANTED if decision == "allowed" else Answer.MISSING
-                tried.append(Tried(permission=permission, answer=answer, detail=decision))
+            tried = await asyncio.gather(*(self._simulate(place, permission) for permission in ACTING))
         except DeniedError as err:
-            dry = [await self._try_dry(place, permission) for permission in ACTING]
+            dry = await asyncio.gather(*(self._try_dry(place, permission) for permission in ACTING))
             return [Tried(permission=own, answer=Answer.MISSING, detail=err.text), *dry]
         return [Tried(permission=own, answer=Answer.GRANTED), *tried]
+
+    async def _simulate(self, place: Place, permission: Permission) -> Tried:
+        decision = await self._clients.read(place, "iam", _simulation(place, permission.action))
+        answer = Answer.GRANTED if decision == "allowed" else Answer.MISSING
+        return Tried(permission=permission, answer=answer, detail=decision)
 
     async def _try_dry(self, place: Place, permission: Permission) -> Tried:
         probe = _DRY_RUNS.get(permission.action)
@@ -90,9 +92,6 @@ class BotoVerifier:
         except RejectedError as err:
             return Tried(permission=permission, answer=Answer.UNKNOWN, detail=str(err))
         return Tried(permission=permission, answer=Answer.UNKNOWN)
-
-    def _now(self) -> datetime:
-        return self._clock.now()
 
 
 def _simulation(place: Place, action: str) -> Probe:

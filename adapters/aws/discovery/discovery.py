@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from adapters.aws.clients import Clients
 from adapters.aws.discovery import read_eks, read_groups, read_instances
-from adapters.aws.failures import DeniedError
+from adapters.aws.failures import DeniedError, GoneError
 from adapters.aws.ports.access import Place, Role
 from adapters.aws.ports.discovery import (
     Found,
@@ -160,10 +160,9 @@ class _Look:
         nothing: dict[str, list[read_groups.Raw]] = {}
         raw = await self._if_allowed("autoscaling", lambda client: read_groups.groups(client, names), nothing)
         items = [item for some in raw.values() for item in some]
-        no_versions: dict[str, dict[str, str]] = {}
         no_subnets: dict[str, Subnet] = {}
         versions, subnets = await asyncio.gather(
-            self._if_allowed("ec2", lambda ec2: read_groups.template_versions(ec2, items), no_versions),
+            self._versions(read_groups.template_ids(items)),
             self._if_allowed("ec2", lambda ec2: read_groups.subnets(ec2, items, zone_ids), no_subnets),
         )
         self._meter.step(self.region, Phase.GROUPS)
@@ -171,6 +170,17 @@ class _Look:
             name: tuple(read_groups.scaling_group(item, versions=versions, known_subnets=subnets) for item in some)
             for name, some in raw.items()
         }
+
+    async def _versions(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        nothing: dict[str, dict[str, str]] = {}
+        try:
+            return await self._if_allowed("ec2", lambda ec2: read_groups.template_versions(ec2, ids), nothing)
+        except GoneError:
+            # One that was deleted under its group fails the call for all: then each is asked for by itself.
+            if len(ids) <= 1:
+                return nothing
+            found = await asyncio.gather(*(self._versions([one]) for one in ids))
+            return {name: versions for some in found for name, versions in some.items()}
 
     async def _instances(
         self, names: Sequence[str], zone_ids: Mapping[str, str]

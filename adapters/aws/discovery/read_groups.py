@@ -25,20 +25,20 @@ def groups(autoscaling: Any, names_of_clusters: Sequence[str]) -> dict[str, list
     return found
 
 
-def template_versions(ec2: Any, items: Sequence[Raw]) -> dict[str, dict[str, str]]:
-    """Numbers that ``$Default`` and ``$Latest`` stand for, by launch template id."""
-    ids = sorted({spec["LaunchTemplateId"] for item in items if (spec := _template(item))})
+def template_ids(items: Sequence[Raw]) -> list[str]:
+    """Ids of the launch templates of groups, each once, sorted."""
+    return sorted({spec["LaunchTemplateId"] for item in items if (spec := _template(item))})
+
+
+def template_versions(ec2: Any, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Numbers that ``$Default`` and ``$Latest`` stand for, by launch template id. EC2 has no filter by id here."""
     versions: dict[str, dict[str, str]] = {}
     for some in _chunks(ids):
-        filters = [{"Name": "launch-template-id", "Values": some}]
-        for page in ec2.get_paginator("describe_launch_templates").paginate(
-            Filters=filters, PaginationConfig={"PageSize": MOST_FILTER_VALUES}
-        ):
-            for template in page["LaunchTemplates"]:
-                versions[template["LaunchTemplateId"]] = {
-                    "$Default": str(template["DefaultVersionNumber"]),
-                    "$Latest": str(template["LatestVersionNumber"]),
-                }
+        for template in ec2.describe_launch_templates(LaunchTemplateIds=some)["LaunchTemplates"]:
+            versions[template["LaunchTemplateId"]] = {
+                "$Default": str(template["DefaultVersionNumber"]),
+                "$Latest": str(template["LatestVersionNumber"]),
+            }
     return versions
 
 

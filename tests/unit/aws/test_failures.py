@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from adapters.aws.failures import (
     DeniedError,
@@ -71,6 +72,7 @@ def test_a_group_that_auto_scaling_does_not_find_is_gone() -> None:
     [
         (EndpointConnectionError(endpoint_url="https://ec2"), TransientError),
         (ReadTimeoutError(endpoint_url="https://ec2"), TransientError),
+        (ResponseParserError("<html>"), TransientError),
         (NoCredentialsError(), RejectedError),
     ],
 )
