@@ -11,6 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from agent.clock import Clock
+from domain.errors import InputError
 
 STALE_S = 60.0
 """A loop that has not turned for as long hangs: Kubernetes is to start the agent anew."""
@@ -72,8 +73,17 @@ class HealthApp:
 
 @contextmanager
 def serving(app: HealthApp, port: int) -> Iterator[int]:
-    """Serve while the block runs; the port, which is a free one where 0 was asked for."""
-    server = make_server("", port, cast("Any", app), server_class=_Server, handler_class=_Handler)
+    """Serve while the block runs; the port, which is a free one where 0 was asked for.
+
+    Raises
+    ------
+    InputError
+        When the port cannot be listened on.
+    """
+    try:
+        server = make_server("", port, cast("Any", app), server_class=_Server, handler_class=_Handler)
+    except OSError as err:
+        raise InputError("environment", "PORT", f"{port} cannot be listened on: {err.strerror}") from err
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="health", daemon=True)
     thread.start()
     try:

@@ -45,6 +45,11 @@ def bare(metrics: bytes) -> bytes:
     return orjson.dumps(orjson.loads(metrics) | {"nodes": [], "pods": []})
 
 
+def without_details(result: bytes) -> bytes:
+    """The same result of an action without its details."""
+    return orjson.dumps(orjson.loads(result) | {"result": {}})
+
+
 def _head(change: Change) -> bytes:
     if change.base is None:
         return f',"objects":{{"mode":"full","hash":"{change.result}","items":['.encode()

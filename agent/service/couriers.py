@@ -7,7 +7,7 @@ import structlog
 
 from agent.backoff import Backoff
 from agent.clock import Clock
-from agent.service.bodies import bare, pack_metrics
+from agent.service.bodies import bare, pack_metrics, without_details
 from agent.service.client import ServiceClient
 from agent.service.errors import BodyRefusedError, ServiceAwayError, TooLargeError, UnwelcomeError
 from agent.service.outbox import Outbox, Sample
@@ -139,12 +139,19 @@ class ResultLoad:
         """Send the oldest. One that belongs to no action, or to one that was given up, is dropped."""
         ((action_id, text),) = self._lane.first(1)
         try:
-            await self._client.send_result(action_id, text)
+            await self._send(action_id, text)
         except BodyRefusedError as err:
             _drop(self._telemetry, self.kind, err)
         else:
             self._telemetry.sent.labels(self.kind).inc()
         self._lane.done([action_id])
+
+    async def _send(self, action_id: str, text: bytes) -> None:
+        """Whether an action succeeded must arrive; its details may be too large for it."""
+        try:
+            await self._client.send_result(action_id, text)
+        except TooLargeError:
+            await self._client.send_result(action_id, without_details(text))
 
 
 class MetricsLoad:

@@ -19,7 +19,7 @@ MANAGED = [
         "time": STARTED,
         "fieldsType": "FieldsV1",
         "subresource": "status",
-        "fieldsV1": {"f:status": {f"f:{name}": {f"k:{number}": {".": {}, "f:type": {}} for number in range(6)}}},
+        "fieldsV1": {"f:status": {f"f:{name}": {f"k:{number}": {".": {}, "f:type": {}} for number in range(20)}}},
     }
     for name in ("conditions", "containerStatuses", "podIPs", "phase")
 ]

@@ -137,7 +137,8 @@ class World:
     async def stream(self, socket: WebSocket) -> None:
         await socket.accept()
         await socket.receive_text()
-        await socket.send_json({"type": "resumed", "server_time": "2026-01-01T00:00:00Z", "ping_interval_s": 20})
+        now = datetime.now(UTC).isoformat()
+        await socket.send_json({"type": "resumed", "server_time": now, "ping_interval_s": 20})
         self.socket = socket
         try:
             while True:

@@ -34,6 +34,7 @@ def _large_cluster(series: dict[str, Any]) -> Iterator[Row]:
         with _agent(url) as process:
             figures = _until(url, lambda found: found["first_full_at"] and found["connected"])
             yield at_most("agent/first snapshot", figures["first_full_at"] - started_at, "s", bar=SNAPSHOT_BAR_S)
+            yield reported("agent/processor until then", _cpu_s(process.pid), "s")
             cpu_percent = _cpu_percent(process.pid)
             yield at_most("agent/processor, steady", cpu_percent, "% of a core", bar=CPU_BAR_PERCENT)
             waits_ms = _command_waits_ms(url)

@@ -202,6 +202,15 @@ async def test_a_result_that_belongs_to_nothing_is_dropped(world: World, status:
     assert len(world.twin.asked) == 2
 
 
+async def test_a_result_that_is_too_large_arrives_without_its_details(world: World) -> None:
+    refusals = iter([problem(413)])
+    world.twin.trouble = lambda path: next(refusals, None) if "result" in path else None
+    world.outbox.put_result("a", ResultBody(status="failed", result={"pods": ["p"] * 1_000}, error_message="no"))
+    await world.clock.advance(1)
+    ((_, result),) = world.twin.results
+    assert (result.status, result.error_message, result.result) == ("failed", "no", {})
+
+
 async def test_a_revoked_key_keeps_what_waits(world: World) -> None:
     world.twin.trouble = lambda _path: problem(401)
     world.outbox.put({"event_id": "e", "event_type": "pod_pending"})
