@@ -1,0 +1,98 @@
+"""What was decided: one plan of action, and a reason for all that is not in it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.plan import Reason
+from domain.proposal import Proposal
+from solvers.decision.facts import Fallback
+
+
+class Rule(StrEnum):
+    """Rules that decide. Stable words; docs/decisions-engine.md tells of each."""
+
+    INTERRUPTED_FIRST = "interrupted_first"
+    ONE_PLAN_PER_NODE = "one_plan_per_node"
+    STABILITY_FIRST = "stability_first"
+    BETTER_PROPOSAL = "better_proposal"
+    STALE = "stale"
+    UNKNOWN_NODE = "unknown_node"
+    PROTECTED = "protected"
+    ASLEEP = "asleep"
+    RISKY_REPLACEMENT = "risky_replacement"
+    NO_POOL = "no_pool"
+    COOLDOWN = "cooldown"
+    NO_GAIN = "no_gain"
+    PAYBACK = "payback"
+    CONCURRENCY = "concurrency"
+    WINDOW = "window"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A proposal that is carried out.
+
+    ``proposal`` has its launches as they are to be bought: without pools that are avoided, on demand where a template
+    has fallen back. ``reason`` says why it is done, ``changes`` what was changed of it and why.
+    """
+
+    proposal: Proposal
+    reason: Reason
+    payback_h: float
+    changes: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A proposal that is not, the rule that decided, and the proposal, plan or node that it lost against.
+
+    ``again_at`` is when the rule will not stand in its way any more, where that can be known.
+    """
+
+    proposal: str
+    rule: Rule
+    reason: Reason
+    against: str = ""
+    again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One plan of action: ``chosen`` in the order in which they are begun.
+
+    ``fallbacks`` are to be kept and handed in with the facts of the next decision.
+    """
+
+    chosen: tuple[Chosen, ...]
+    refused: tuple[Refusal, ...]
+    fallbacks: tuple[Fallback, ...]
+
+    @property
+    def saving_usd_per_h(self) -> float:
+        """What it takes off the bill, negative when it costs."""
+        return sum(one.proposal.saving_usd_per_h for one in self.chosen)
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision as an object that JSON can hold."""
+        return {
+            "saving_usd_per_h": self.saving_usd_per_h,
+            "chosen": [_plain(one) for one in self.chosen],
+            "refused": [_plain(one) for one in self.refused],
+            "fallbacks": [_plain(one) for one in self.fallbacks],
+        }
+
+
+def _plain(value: Any) -> Any:
+    return _jsonable(asdict(value))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, StrEnum) else value
