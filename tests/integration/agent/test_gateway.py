@@ -1,11 +1,17 @@
 """The agent and the real gateway over HTTP and WebSocket on loopback."""
 
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from agent.interruptions.notices import interruption_condition
 from domain.delta import EMPTY, ObjectSet, apply_delta
 from tests.integration.agent.conftest import Running, running
-from tests.integration.gateway.conftest import LiveHouse, until
-from tests.unit.agent.objects import pod
+from tests.integration.gateway.conftest import DEADLINE_S, LiveHouse, until
+from tests.unit.agent.objects import node, pod
 from tests.unit.gateway.house import AgentOf
 
 FAST = {"collection_interval_s": 1, "heartbeat_interval_s": 1}
@@ -117,6 +123,32 @@ async def test_a_revoked_key_stops_it_without_a_crash_and_a_new_wake_up_changes_
         await until(lambda: "API_TOKEN" in world.agent.session.problem or "key" in world.agent.session.problem)
         await until(lambda: not _value(world, "spotopt_agent_connected"))
         assert _value(world, "spotopt_agent_registered") == 0
+
+
+async def test_a_node_that_aws_takes_is_cordoned_and_the_service_told_of_it(live: LiveHouse, customer: AgentOf) -> None:
+    async with running(live, customer) as world:
+        await until(lambda: live.clusters.reports)
+        taken, now = node("n2"), live.clock.now()
+        told = interruption_condition("terminate", now + timedelta(minutes=2), instance_id="i-0n2", now=now)
+        taken["status"]["conditions"].append(told)
+        world.kubernetes.put(taken)
+        await until(lambda: is_cordoned(world, "n2"))
+        (event,) = await taken_events(live)
+        assert (event["event_type"], event["instance_id"]) == ("spot_interruption_warning", "i-0n2")
+        assert event["zone_id"] == "use1-az6"
+
+
+def is_cordoned(world: Running, name: str) -> bool:
+    found = next(obj for place, obj in world.kubernetes.objects.items() if place.name == name)
+    return bool(found["spec"].get("unschedulable"))
+
+
+async def taken_events(live: LiveHouse) -> list[dict[str, Any]]:
+    """The events that the service holds, waited for."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not (taken := await live.hub.events.take("test")):
+            await asyncio.sleep(0.01)
+    return [json.loads(one.event.body) for one in taken]
 
 
 async def test_safe_mode_reaches_it_within_moments(live: LiveHouse, customer: AgentOf) -> None:
