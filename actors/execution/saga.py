@@ -164,8 +164,9 @@ class Saga:
                 self._sight.take(look, instances, at=self.now)
                 self._observe(look)
                 self._fail_overdue()
-            case LookFailed():
+            case LookFailed(text=text):
                 self._looking = self._checking = False
+                self._sight.miss(text)
             case AbortAsked(reason=reason):
                 self._abort(reason)
 
@@ -191,8 +192,10 @@ class Saga:
         if step.kind in BY_AGENT:
             self._queued.add(step.step_id)
         elif step.kind is StepKind.DETACH:
-            detached = [*_texts(step.result.get("detached")), str(event.result.get("volume_id", ""))]
-            self.ledger.change(step, result={**step.result, "detached": detached}, retry_at=None)
+            volume = str(event.result.get("volume_id", ""))
+            detached = [*_texts(step.result.get("detached")), volume]
+            left = [one for one in _texts(step.result.get("left")) if one != volume]
+            self.ledger.change(step, result={**step.result, "detached": detached, "left": left}, retry_at=None)
         else:
             self._done(step, dict(event.result))
 
@@ -349,7 +352,7 @@ class Saga:
                 self._on_overdue(step)
 
     def _on_overdue(self, step: SagaStep) -> None:
-        text = step.error or words.overdue(step)
+        text = "; ".join(filter(None, (step.error or words.overdue(step), self._sight.missed)))
         if step.kind is StepKind.LAUNCH and self.status is SagaStatus.RUNNING:
             self._abort(f"{step.kind} {step.subject}: {text}")
         elif step.kind is StepKind.LAUNCH and self.now < step.due_at + timedelta(hours=1):
@@ -472,6 +475,8 @@ class Saga:
         if step.kind in WAITING or busy or self._is_unwanted(step):
             return
         if step.retry_at is not None and step.retry_at > self.now:
+            return
+        if step.kind is StepKind.DETACH and not step.result.get("left"):
             return
         track = self._track(step.track)
         if track is None:

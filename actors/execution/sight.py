@@ -10,19 +10,24 @@ _ENDING = (InstanceState.ENDING, InstanceState.ENDED)
 
 
 class Sight:
-    """The last look. A node that a look does not show any more is forgotten."""
+    """The last look. A node that a look does not show any more is forgotten; ``missed`` is why the last one failed."""
 
     def __init__(self) -> None:
         self.at: datetime | None = None
+        self.missed = ""
         self._nodes: dict[str, NodeView] = {}
         self._instances: dict[str, InstanceView] = {}
 
     def take(self, look: ClusterLook, instances: Iterable[InstanceView], *, at: datetime) -> None:
         """Remember a look; ``at`` is when it came."""
-        self.at = at
+        self.at, self.missed = at, ""
         if look.observed_at is not None:
             self._nodes = {view.name: view for view in look.nodes}
         self._instances |= {view.instance_id: view for view in instances}
+
+    def miss(self, why: str) -> None:
+        """Nothing could be seen."""
+        self.missed = why
 
     def node(self, name: str) -> NodeView | None:
         """A node by name."""
