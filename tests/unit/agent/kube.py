@@ -130,6 +130,8 @@ class MemoryKubernetes:
         self.watches += 1
         try:
             while ended == self._ended:
+                if seen < self.oldest:
+                    raise GoneError(410, "Expired", "the watch has fallen behind")
                 for version, where, kind, obj in list(self.history):
                     if version > seen and place.has(where):
                         yield {"type": kind, "object": copy.deepcopy(obj)}
