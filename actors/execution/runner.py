@@ -155,7 +155,7 @@ class Runner:
         asks: set[asyncio.Task[None]] = set()
         try:
             while True:
-                commands = run.saga.handle(event)
+                commands = _heed(run.saga, event)
                 await self._store(run, commands)
                 if run.saga.ended:
                     return run.stored
@@ -227,6 +227,17 @@ class Runner:
                 entries = [_entry(saga.spec, note, version=version, number=n, new=new) for n, note in enumerate(notes)]
                 await tx.audit.append(entries)
         run.stored = new
+
+
+def _heed(saga: Saga, event: Input) -> list[Command]:
+    """One turn. A bug stops this saga where it is, and is told; it must not end the task that runs it unsaid."""
+    try:
+        commands = saga.handle(event)
+        saga.validate_state()
+        return commands
+    except Exception as err:  # noqa: BLE001  one turn
+        _log.exception("a saga has a bug", saga=str(saga.spec.id), event=type(event).__name__)
+        return saga.freeze(str(err) if isinstance(err, InvariantError) else type(err).__name__)
 
 
 class _Running:

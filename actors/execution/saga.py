@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from actors.execution import words
-from actors.execution.asks import CheckAgent, Command, Look, Tell, Withdraw
+from actors.execution.asks import CheckAgent, Command, Look, Withdraw
 from actors.execution.inputs import (
     AbortAsked,
     AgentStands,
@@ -24,25 +24,21 @@ from actors.execution.inputs import (
     Seen,
     Ticked,
 )
-from actors.execution.ledger import Ledger, instance_entry, pool_entry
+from actors.execution.ledger import instance_entry, pool_entry
 from actors.execution.limits import GATE_SHARE, GRACE, HELD_S, LOST_AFTER, pause_s
-from actors.execution.ports import ClusterLook, Ruling
+from actors.execution.observing import observe
+from actors.execution.ports import Ruling
 from actors.execution.questions import Questions, choose_pools, projected_micro_usd
-from actors.execution.sight import Sight
+from actors.execution.returning import is_kept, past, track_of, undoing
+from actors.execution.state import SagaState, texts
 from actors.execution.tracks import (
     BY_AGENT,
-    KARPENTER,
     WAITING,
     Track,
-    forward,
-    undo_karpenter,
-    undo_launch,
-    undo_removal,
 )
 from domain.commands import Outcome
 from domain.errors import InvariantError
 from domain.saga import (
-    OPEN_SAGAS,
     LaunchFailure,
     LaunchOrder,
     Removal,
@@ -58,18 +54,8 @@ BLIND_S = 300
 """Without any look for so long after it was due, a step that waits to be seen has failed."""
 
 
-class Saga:
-    """One saga.
-
-    Parameters
-    ----------
-    spec
-        What it is to do.
-    now
-        The time (UTC): when it was made, or when it was last stored.
-    status, reason, steps
-        As they were stored; left out for a new one.
-    """
+class Saga(SagaState):
+    """One saga; `SagaState` says what it is made of."""
 
     def __init__(
         self,
@@ -80,24 +66,10 @@ class Saga:
         reason: str = "",
         steps: Iterable[SagaStep] = (),
     ) -> None:
-        self.spec = spec
-        self.now = now
-        self.status = status
-        self.reason = reason
-        self.ledger = Ledger(spec, steps)
-        self._forward = forward(spec)
+        super().__init__(spec, now=now, status=status, reason=reason, steps=steps)
         self._questions = Questions(spec, self.ledger)
-        self._sight = Sight()
-        self._asked: set[str] = set()
-        self._queued: set[str] = set()
         self._looking = self._checking = False
         self._stood_at = now
-        self._commands: list[Command] = []
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.status not in OPEN_SAGAS
 
     @property
     def retry_at(self) -> datetime | None:
@@ -161,12 +133,12 @@ class Saga:
                 self._on_agent(event)
             case Seen(look=look, instances=instances):
                 self._looking = False
-                self._sight.take(look, instances, at=self.now)
-                self._observe(look)
+                self.sight.take(look, instances, at=self.now)
+                observe(self, look)
                 self._fail_overdue()
             case LookFailed(text=text):
                 self._looking = self._checking = False
-                self._sight.miss(text)
+                self.sight.miss(text)
             case AbortAsked(reason=reason):
                 self._abort(reason)
 
@@ -182,7 +154,7 @@ class Saga:
             self._finish(SagaStatus.UNDONE, f"not begun: it went stale at {self.spec.stale_at:%Y-%m-%d %H:%M:%S}")
         elif event.ruling is not Ruling.GO:
             for text in words.rehearsal(self.spec):
-                self._tell("rehearsed", text, outcome=Outcome.DRY_RUN)
+                self.tell("rehearsed", text, outcome=Outcome.DRY_RUN)
             self._finish(SagaStatus.DRY_RUN, "nothing was changed: safe mode or dry run")
 
     def _on_answered(self, event: Answered) -> None:
@@ -193,11 +165,11 @@ class Saga:
             self._queued.add(step.step_id)
         elif step.kind is StepKind.DETACH:
             volume = str(event.result.get("volume_id", ""))
-            detached = [*_texts(step.result.get("detached")), volume]
-            left = [one for one in _texts(step.result.get("left")) if one != volume]
+            detached = [*texts(step.result.get("detached")), volume]
+            left = [one for one in texts(step.result.get("left")) if one != volume]
             self.ledger.change(step, result={**step.result, "detached": detached, "left": left}, retry_at=None)
         else:
-            self._done(step, dict(event.result))
+            self.done(step, dict(event.result))
 
     def _on_launched(self, event: LaunchAnswered) -> None:
         step = self._open_step(event.step_id)
@@ -207,13 +179,13 @@ class Saga:
         failed = [{"pool": pool_entry(one.pool), "market": market, "why": str(one.failure)} for one in answer.failures]
         result = {**step.result, "instances": [instance_entry(one) for one in answer.launched], "failed": failed}
         if answer.launched:
-            self._done(step, result)
+            self.done(step, result)
         elif self.status is SagaStatus.UNDOING and not answer.failures:
             self._give_up_launch(step)
         else:
             result["final"] = bool(answer.failures) and all(f.failure is LaunchFailure.CONFIG for f in answer.failures)
             text = "; ".join(f"{one.pool}: {one.text}" for one in answer.failures[:3]) or "nothing was launched"
-            self._fail(self.ledger.change(step, result=result), text)
+            self.fail(self.ledger.change(step, result=result), text)
         self._gate()
 
     def _give_up_launch(self, step: SagaStep) -> None:
@@ -233,13 +205,13 @@ class Saga:
                 self._freeze(event.text)
             case Failure.FORBIDDEN:
                 held = StepStatus.HELD
-                self.ledger.change(step, status=held, retry_at=self._in(HELD_S), error=event.text)
+                self.ledger.change(step, status=held, retry_at=self.later_by(HELD_S), error=event.text)
                 self._abort(f"changes are not permitted: {event.text}")
             case Failure.REJECTED if not unsure:
-                self._fail(self.ledger.change(step, result={**step.result, "final": True}), event.text)
+                self.fail(self.ledger.change(step, result={**step.result, "final": True}), event.text)
             case _:
                 pause = HELD_S if event.failure is Failure.REJECTED else pause_s(step.tries)
-                self.ledger.change(step, retry_at=self._in(pause), error=event.text)
+                self.ledger.change(step, retry_at=self.later_by(pause), error=event.text)
                 if event.failure is Failure.REJECTED:
                     self._abort(f"{step.kind} {step.subject}: {event.text}")
 
@@ -253,9 +225,9 @@ class Saga:
                 continue
             self._queued.add(step.step_id)
             if standing.status is ActionStatus.COMPLETED:
-                self._done(step, {})
+                self.done(step, {})
             elif standing.status in (ActionStatus.FAILED, ActionStatus.EXPIRED):
-                self._fail(step, standing.error or str(standing.status))
+                self.fail(step, standing.error or str(standing.status))
         known = {standing.action_id for standing in event.standings}
         for token in event.checked:
             step = by_token.get(str(token))
@@ -263,86 +235,10 @@ class Saga:
                 self.ledger.end(step, StepStatus.DROPPED, self.now, error="it was never queued")
         self._fail_overdue()
 
-    def _observe(self, look: ClusterLook) -> None:
-        """Steps that wait for what can be seen now."""
-        for step in self.ledger.open():
-            track = self._track(step.track)
-            if track is None:
-                continue
-            match step.kind:
-                case StepKind.CHECK:
-                    self._check_plan(step, look)
-                case StepKind.JOIN if track.order is not None:
-                    self._see_join(step, track.order)
-                case StepKind.EMPTY:
-                    self._see_empty(step, track)
-                case StepKind.SETTLE:
-                    if look.pending_pods == 0 and look.observed_at is not None and look.observed_at >= step.asked_at:
-                        self._done(step, {})
-                case StepKind.DETACH:
-                    self._see_detached(step, track)
-                case StepKind.GONE:
-                    if self._sight.is_gone(track.instance_id):
-                        self._done(step, {})
-                case _:
-                    pass
-        self._notice_gone()
-
-    def _check_plan(self, step: SagaStep, look: ClusterLook) -> None:
-        """The plan must still fit: every node that it removes is there, and is the instance that was planned with."""
-        if look.observed_at is None:
-            return
-        for removal in self.spec.removals:
-            view = self._sight.node(removal.node)
-            if view is None or (removal.instance_id and view.instance_id != removal.instance_id):
-                self._fail(
-                    self.ledger.change(step, result={"final": True}), f"node {removal.node} is not there any more"
-                )
-                return
-        self._done(step, {})
-
-    def _see_join(self, step: SagaStep, order: LaunchOrder) -> None:
-        live = [one.instance_id for one in self.ledger.launched(order)]
-        dead = [instance_id for instance_id in live if self._sight.is_ending(instance_id)]
-        nodes = {one: view.name for one in live if (view := self._sight.by_instance(one)) is not None and view.ready}
-        if dead:
-            known = _texts(step.result.get("dead"))
-            step = self.ledger.change(step, result={"dead": [*known, *dead]})
-            self._fail(step, f"{', '.join(dead)} ended before it was a node")
-        elif len(nodes) == len(live):
-            self._done(step, {**step.result, "nodes": nodes})
-
-    def _see_empty(self, step: SagaStep, track: Track) -> None:
-        view = self._sight.node(track.node)
-        if view is None or view.observed_at < step.asked_at:
-            return
-        if view.cordoned and view.evictable_pods == 0:
-            self._done(step, {})
-
-    def _see_detached(self, step: SagaStep, track: Track) -> None:
-        view = self._sight.node(track.node)
-        if view is None or view.observed_at < step.asked_at or view.volumes_in_use:
-            return
-        left = set(view.volumes_attached) - set(_texts(step.result.get("detached")))
-        if left:
-            self.ledger.change(step, result={**step.result, "left": sorted(left)})
-        else:
-            self._done(step, step.result)
-
-    def _notice_gone(self) -> None:
-        """A node that AWS or somebody else has ended needs no more of us."""
-        for track in self._forward:
-            if track.removal is None or not self.ledger.current(track):
-                continue
-            if self._sight.is_ending(track.instance_id) and not self.ledger.is_past(track.removal):
-                for step in [one for one in self.ledger.open() if one.track == track.name]:
-                    self.ledger.end(step, StepStatus.DROPPED, self.now, error="the instance has ended by itself")
-                self._done(self.ledger.begin(track, StepKind.GONE, self.now), {"by": "somebody else"})
-
     def _fail_overdue(self) -> None:
         for step in self.ledger.open():
             if step.kind in WAITING or step.kind is StepKind.DETACH:
-                seen_after = self._sight.at is not None and self._sight.at >= step.due_at
+                seen_after = self.sight.at is not None and self.sight.at >= step.due_at
                 overdue = seen_after or self.now >= step.due_at + timedelta(seconds=BLIND_S)
             elif step.kind in BY_AGENT:
                 overdue = self._stood_at >= step.due_at + GRACE
@@ -352,22 +248,22 @@ class Saga:
                 self._on_overdue(step)
 
     def _on_overdue(self, step: SagaStep) -> None:
-        text = "; ".join(filter(None, (step.error or words.overdue(step), self._sight.missed)))
+        text = "; ".join(filter(None, (step.error or words.overdue(step), self.sight.missed)))
         if step.kind is StepKind.LAUNCH and self.status is SagaStatus.RUNNING:
             self._abort(f"{step.kind} {step.subject}: {text}")
         elif step.kind is StepKind.LAUNCH and self.now < step.due_at + timedelta(hours=1):
             return
         elif step.kind in (StepKind.LAUNCH, StepKind.TERMINATE) and step.tries > 0:
             lost = {**step.result, "final": True, "unknown": True}
-            self._fail(self.ledger.change(step, result=lost), f"nobody knows whether it happened: {text}")
+            self.fail(self.ledger.change(step, result=lost), f"nobody knows whether it happened: {text}")
         else:
-            self._fail(step, text)
+            self.fail(step, text)
 
     # What follows
 
     def _go_on(self) -> None:
         if self.status is SagaStatus.RUNNING:
-            problem = next((text for track in self._forward if (text := self.ledger.has_failed(track))), "")
+            problem = next((text for track in self.tracks if (text := self.ledger.has_failed(track))), "")
             if problem:
                 self._abort(problem)
         for track in self._tracks():
@@ -380,58 +276,22 @@ class Saga:
 
     def _tracks(self) -> list[Track]:
         """Tracks that may go on now: all they need is complete."""
-        tracks = self._wanted() if self.status is SagaStatus.RUNNING else [*self._past(), *self._undoing()]
-        known = {track.name: track for track in (*self._forward, *tracks)}
-        return [track for track in tracks if all(self._is_complete(known.get(name)) for name in track.needs)]
+        tracks = self._wanted() if self.status is SagaStatus.RUNNING else [*past(self), *undoing(self)]
+        known = {track.name: track for track in (*self.tracks, *tracks)}
+        return [track for track in tracks if all(self.is_complete(known.get(name)) for name in track.needs)]
 
     def _wanted(self) -> list[Track]:
         """What comes first, launches that nodes under way need or that no node waits for, and those nodes."""
-        left = [track for track in self._forward if track.removal is not None and not self._is_complete(track)]
+        left = [track for track in self.tracks if track.removal is not None and not self.is_complete(track)]
         under_way = left[: self.spec.width]
         needed = {name for track in under_way for name in track.needs}
-        waited_for = {name for track in self._forward if track.removal is not None for name in track.needs}
+        waited_for = {name for track in self.tracks if track.removal is not None for name in track.needs}
         return [
             track
-            for track in self._forward
+            for track in self.tracks
             if track in under_way
             or (track.removal is None and (track.order is None or track.name in needed or track.name not in waited_for))
         ]
-
-    def _past(self) -> list[Track]:
-        """Removals that only go forward."""
-        return [track for track in self._forward if track.removal is not None and self.ledger.is_past(track.removal)]
-
-    def _undoing(self) -> list[Track]:
-        touched = [r for r in self.spec.removals if not self.ledger.is_past(r) and self.ledger.is_touched(r)]
-        tracks = [undo_removal(removal) for removal in touched]
-        names = {removal.node: track.name for removal, track in zip(touched, tracks, strict=True)}
-        for order in self.spec.launches:
-            needs = tuple(names[r.node] for r in touched if order.name in r.after)
-            tracks += [
-                undo_launch(order, one.instance_id, node=self._node_to_empty(order, one.instance_id), needs=needs)
-                for one in self.ledger.launched(order)
-                if not self._is_kept(order)
-            ]
-        if self.spec.karpenter and self.ledger.latest(KARPENTER, StepKind.REQUIRE):
-            tracks.append(undo_karpenter())
-        return tracks
-
-    def _is_kept(self, order: LaunchOrder) -> bool:
-        """Whether what was launched stays: pods of a node that is gone live there, or nobody's replacement it was."""
-        waiting = [removal for removal in self.spec.removals if order.name in removal.after]
-        if not waiting:
-            return bool(self.ledger.joined(order))
-        return any(self.ledger.is_past(removal) for removal in waiting)
-
-    def _node_to_empty(self, order: LaunchOrder, instance_id: str) -> str:
-        """The node's name when an instance has become one; decided once, when its undoing begins."""
-        name = f"undo {instance_id}"
-        if (begun := self.ledger.latest(name, StepKind.CORDON)) is not None:
-            return begun.subject
-        if self.ledger.latest(name, StepKind.TERMINATE) is not None:
-            return ""
-        view = self._sight.by_instance(instance_id)
-        return self.ledger.joined(order).get(instance_id) or (view.name if view else "")
 
     def _begin_next(self, track: Track) -> None:
         kind = self.ledger.current(track)
@@ -478,7 +338,7 @@ class Saga:
             return
         if step.kind is StepKind.DETACH and not step.result.get("left"):
             return
-        track = self._track(step.track)
+        track = track_of(self, step.track)
         if track is None:
             return
         if step.retry_at is not None or step.status is StepStatus.HELD or not self._is_new(step):
@@ -514,11 +374,11 @@ class Saga:
         if self.status is not SagaStatus.RUNNING:
             return
         self.status, self.reason = SagaStatus.UNDOING, reason
-        self._tell("saga_undoing", f"stopped, and undone where it can be: {reason}", outcome=Outcome.FAILURE)
-        past = {track.name for track in self._past()}
+        self.tell("saga_undoing", f"stopped, and undone where it can be: {reason}", outcome=Outcome.FAILURE)
+        gone = {track.name for track in past(self)}
         withdrawn: list[UUID] = []
         for step in self.ledger.open():
-            if step.track in past or (step.kind is StepKind.REQUIRE and step.tries > 1):
+            if step.track in gone or (step.kind is StepKind.REQUIRE and step.tries > 1):
                 continue
             unasked = step.status is StepStatus.HELD and step.tries == 1
             if unasked or step.kind in WAITING or step.kind is StepKind.DETACH:
@@ -528,6 +388,12 @@ class Saga:
                 withdrawn.append(UUID(step.token))
         if withdrawn:
             self._commands.append(Withdraw(action_ids=tuple(withdrawn), reason=reason))
+
+    def freeze(self, text: str) -> list[Command]:
+        """A bug: touch nothing any more, and say so."""
+        self._commands = []
+        self._freeze(text)
+        return self._commands
 
     def _freeze(self, text: str) -> None:
         """A bug: touch nothing any more, and say so."""
@@ -539,12 +405,12 @@ class Saga:
         if self.ended or self.ledger.open():
             return
         if self.status is SagaStatus.RUNNING:
-            if all(self._is_complete(track) for track in self._forward):
+            if all(self.is_complete(track) for track in self.tracks):
                 self._finish(SagaStatus.DONE, "")
             return
-        tracks = [*self._past(), *self._undoing()]
+        tracks = [*past(self), *undoing(self)]
         stuck = {track.name: text for track in tracks if (text := self.ledger.has_failed(track))}
-        left = [t for t in tracks if not self._is_complete(t) and t.name not in stuck]
+        left = [t for t in tracks if not self.is_complete(t) and t.name not in stuck]
         if all(any(name in stuck for name in track.needs) for track in left):
             self._settle([*stuck.values(), *(f"{t.instance_id} is left running" for t in left)])
 
@@ -553,12 +419,12 @@ class Saga:
         kept = [
             one.instance_id
             for order in self.spec.launches
-            if self._is_kept(order)
+            if is_kept(self, order)
             for one in self.ledger.launched(order)
         ]
         lost = [step for step in self.ledger if step.result.get("unknown") and step.status is StepStatus.FAILED]
         problems += [f"{step.kind} {step.subject}: {step.error}" for step in lost if step.kind is StepKind.LAUNCH]
-        removed = [track.node for track in self._past() if self._is_complete(track)]
+        removed = [track.node for track in past(self) if self.is_complete(track)]
         if not problems and not kept and not removed:
             self._finish(SagaStatus.UNDONE, self.reason)
             return
@@ -570,44 +436,15 @@ class Saga:
     def _finish(self, status: SagaStatus, reason: str) -> None:
         self.status, self.reason = status, reason
         outcome = words.OUTCOMES[status]
-        self._tell(f"saga_{status}", words.ending(self.spec, status, reason), outcome=outcome)
-
-    # Small help
-
-    def _done(self, step: SagaStep, result: object) -> None:
-        kept = dict(result) if isinstance(result, dict) else {}
-        step = self.ledger.change(step, result=kept)
-        self._close(self.ledger.end(step, StepStatus.DONE, self.now))
-
-    def _fail(self, step: SagaStep, text: str) -> None:
-        self._close(self.ledger.end(step, StepStatus.FAILED, self.now, error=text))
-
-    def _close(self, step: SagaStep) -> None:
-        self._asked.discard(step.step_id)
-        self._queued.discard(step.step_id)
-        if step.kind not in WAITING:
-            succeeded = step.status is StepStatus.DONE
-            outcome = Outcome.SUCCESS if succeeded else Outcome.FAILURE
-            actor = words.BY_AGENT if step.kind in BY_AGENT else words.BY_AWS
-            self._tell(step.kind, words.step_text(step), outcome=outcome, resource=step.subject, actor=actor)
+        self.tell(f"saga_{status}", words.ending(self.spec, status, reason), outcome=outcome)
 
     def _open_step(self, step_id: str) -> SagaStep | None:
         self._asked.discard(step_id)
         step = self.ledger.get(step_id)
         return step if step is not None and step.ended_at is None else None
 
-    def _track(self, name: str) -> Track | None:
-        known = next((track for track in self._forward if track.name == name), None)
-        return known or next((track for track in self._undoing() if track.name == name), None)
-
-    def _is_complete(self, track: Track | None) -> bool:
-        return track is not None and self.ledger.current(track) is None
-
     def _is_up(self, name: str) -> bool:
-        return self._is_complete(next((track for track in self._forward if track.name == name), None))
-
-    def _in(self, seconds: float) -> datetime:
-        return self.now + timedelta(seconds=seconds)
+        return self.is_complete(next((track for track in self.tracks if track.name == name), None))
 
     def _check_agent(self) -> None:
         tokens = [UUID(step.token) for step in self.ledger.open() if step.kind in BY_AGENT]
@@ -628,11 +465,3 @@ class Saga:
     def _is_over(self, removal: Removal) -> bool:
         step = self.ledger.latest(removal.node, StepKind.GONE)
         return step is not None and step.status is StepStatus.DONE
-
-    def _tell(self, event: str, text: str, *, outcome: Outcome, resource: str = "", actor: str = words.BY_AWS) -> None:
-        plan = f"plan {self.spec.plan_generation}" if self.spec.plan_generation else f"saga {self.spec.id}"
-        self._commands.append(Tell(event=event, resource=resource or plan, outcome=outcome, text=text, actor=actor))
-
-
-def _texts(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []

@@ -1,0 +1,87 @@
+"""Steps that wait for something, against what can be seen now."""
+
+from actors.execution.ports import ClusterLook
+from actors.execution.returning import track_of
+from actors.execution.state import SagaState, texts
+from actors.execution.tracks import Track
+from domain.saga import LaunchOrder, SagaStep, StepKind, StepStatus
+
+
+def observe(state: SagaState, look: ClusterLook) -> None:
+    """Steps that wait for what can be seen now."""
+    for step in state.ledger.open():
+        track = track_of(state, step.track)
+        if track is None:
+            continue
+        match step.kind:
+            case StepKind.CHECK:
+                _check_plan(state, step, look)
+            case StepKind.JOIN if track.order is not None:
+                _see_join(state, step, track.order)
+            case StepKind.EMPTY:
+                _see_empty(state, step, track)
+            case StepKind.SETTLE:
+                if look.pending_pods == 0 and look.observed_at is not None and look.observed_at >= step.asked_at:
+                    state.done(step, {})
+            case StepKind.DETACH:
+                _see_detached(state, step, track)
+            case StepKind.GONE:
+                if state.sight.is_gone(track.instance_id):
+                    state.done(step, {})
+            case _:
+                pass
+    _notice_gone(state)
+
+
+def _check_plan(state: SagaState, step: SagaStep, look: ClusterLook) -> None:
+    """The plan must still fit: every node that it removes is there, and is the instance that was planned with."""
+    if look.observed_at is None:
+        return
+    for removal in state.spec.removals:
+        view = state.sight.node(removal.node)
+        if view is None or (removal.instance_id and view.instance_id != removal.instance_id):
+            state.fail(state.ledger.change(step, result={"final": True}), f"node {removal.node} is not there any more")
+            return
+    state.done(step, {})
+
+
+def _see_join(state: SagaState, step: SagaStep, order: LaunchOrder) -> None:
+    live = [one.instance_id for one in state.ledger.launched(order)]
+    dead = [instance_id for instance_id in live if state.sight.is_ending(instance_id)]
+    nodes = {one: view.name for one in live if (view := state.sight.by_instance(one)) is not None and view.ready}
+    if dead:
+        known = texts(step.result.get("dead"))
+        step = state.ledger.change(step, result={"dead": [*known, *dead]})
+        state.fail(step, f"{', '.join(dead)} ended before it was a node")
+    elif len(nodes) == len(live):
+        state.done(step, {**step.result, "nodes": nodes})
+
+
+def _see_empty(state: SagaState, step: SagaStep, track: Track) -> None:
+    view = state.sight.node(track.node)
+    if view is None or view.observed_at < step.asked_at:
+        return
+    if view.cordoned and view.evictable_pods == 0:
+        state.done(step, {})
+
+
+def _see_detached(state: SagaState, step: SagaStep, track: Track) -> None:
+    view = state.sight.node(track.node)
+    if view is None or view.observed_at < step.asked_at or view.volumes_in_use:
+        return
+    left = set(view.volumes_attached) - set(texts(step.result.get("detached")))
+    if left:
+        state.ledger.change(step, result={**step.result, "left": sorted(left)})
+    else:
+        state.done(step, step.result)
+
+
+def _notice_gone(state: SagaState) -> None:
+    """A node that AWS or somebody else has ended needs no more of us."""
+    for track in state.tracks:
+        if track.removal is None or not state.ledger.current(track):
+            continue
+        if state.sight.is_ending(track.instance_id) and not state.ledger.is_past(track.removal):
+            for step in [one for one in state.ledger.open() if one.track == track.name]:
+                state.ledger.end(step, StepStatus.DROPPED, state.now, error="the instance has ended by itself")
+            state.done(state.ledger.begin(track, StepKind.GONE, state.now), {"by": "somebody else"})
