@@ -25,6 +25,13 @@ END_MARGIN = timedelta(seconds=5)
 LEAD = timedelta(seconds=10)
 """Pods without replicas are asked this long before their last moment, so that a refused try can be repeated."""
 
+GATHER = timedelta(seconds=1)
+"""Nodes are often interrupted together, and their drains begin a moment apart. A pod that shares a budget and has time
+waits so long for the others to be known, lest it take the place of one that has no time."""
+
+AMPLE = timedelta(seconds=10)
+"""What counts as having time: its last moment is further away than that."""
+
 _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -122,8 +129,17 @@ def plan_drain(
     movers = [pod for pod in pods if pod.stays is None and pod.leaves_by is None]
     kept = tuple(Kept(pod=pod, why=why) for pod in movers if (why := why_kept(pod, drive)))
     held = {one.pod.uid for one in kept}
+    by_namespace: dict[str, list[Budget]] = {}
+    for budget in budgets:
+        by_namespace.setdefault(budget.namespace, []).append(budget)
     asks = [
-        ask_for(pod, covering(pod, budgets), now=now, deadline=deadline, is_single=pod.uid in singles or pod.is_job)
+        ask_for(
+            pod,
+            covering(pod, by_namespace.get(pod.namespace, ())),
+            now=now,
+            deadline=deadline,
+            is_single=pod.uid in singles or pod.is_job,
+        )
         for pod in movers
         if pod.uid not in held
     ]
@@ -147,7 +163,15 @@ def ask_for(
         pod=pod,
         budgets=tuple(budget.key for budget in budgets),
         slack=min((budget.allowed for budget in budgets), default=NO_BUDGET_SLACK),
-        ask_from=max(now, ask_by - LEAD) if is_single and ask_by is not None else None,
+        ask_from=_ask_from(ask_by, now, is_single=is_single, has_budget=bool(budgets)),
         ask_by=ask_by,
         after_others=is_single and ask_by is None,
     )
+
+
+def _ask_from(ask_by: datetime | None, now: datetime, *, is_single: bool, has_budget: bool) -> datetime | None:
+    if ask_by is None:
+        return None
+    if is_single:
+        return max(now, ask_by - LEAD)
+    return now + GATHER if has_budget and ask_by - now > AMPLE else None

@@ -141,12 +141,17 @@ def _on_lost(node: NodeFacts, *, now: datetime, since: datetime, lost: int, node
 
 
 def _resume(node: NodeFacts, running: DrainOrder | None, *, now: datetime) -> Verdict:
-    """A drain that an agent before us has left goes on, unless its time is over."""
+    """A drain that an agent before us has left: it goes on where the node still goes, and only there.
+
+    What the service had commanded it hands out again if it still wants it; its plan may be an old one by now.
+    """
     left = node.drain
     if left is None or running is not None:
         return NOTHING
-    if left.deadline is not None and left.deadline <= now:
-        return Verdict(why_not=f"the drain that was left here was to end at {left.deadline.isoformat()}")
     if left.why == LOST and node.is_ready:
         return Verdict(call_off=f"node {node.name} is ready again")
+    if left.drive is Drive.VOLUNTARY or (left.deadline is None and node.is_ready):
+        return Verdict(why_not="a drain was left here, which the service may want to go on")
+    if left.deadline is not None and left.deadline <= now:
+        return Verdict(why_not=f"the drain that was left here was to end at {left.deadline.isoformat()}")
     return Verdict(drain=left)

@@ -102,7 +102,7 @@ def test_long_grace_goes_first_within_a_budget() -> None:
 
     cluster, report = drained(prepare, interruption())
     assert report.ending is Ending.EMPTY
-    assert cluster.evicted["long"] < 1 < cluster.evicted["short"]
+    assert cluster.evicted["long"] < 2 < 20 < cluster.evicted["short"]
 
 
 def test_a_pod_with_two_budgets_is_reported_with_their_names_and_not_asked_again() -> None:

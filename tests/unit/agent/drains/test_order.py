@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.drains.facts import Budget, PodFacts, Stays
-from agent.drains.order import END_MARGIN, LEAD, DrainPlan, Drive, plan_drain
+from agent.drains.order import END_MARGIN, GATHER, LEAD, DrainPlan, Drive, plan_drain
 from domain.selectors import LabelSelector, Operator, Requirement
 from domain.workload import Owner
 from tests.unit.agent.twin import START
@@ -103,6 +103,12 @@ def test_a_pod_without_replicas_is_asked_at_once_when_there_is_no_time() -> None
 def test_a_pod_of_a_job_may_run_on_for_a_while() -> None:
     (one,) = plan(pod("one", owner=Owner(kind="Job", name="one"))).asks
     assert one.ask_from == DEADLINE - timedelta(seconds=30) - END_MARGIN - LEAD
+
+
+def test_what_shares_a_budget_and_has_time_waits_for_others_to_be_known() -> None:
+    budgets = (budget("a", allowed=1), budget("b", allowed=1))
+    found = plan(pod("a"), pod("b", grace_s=110), pod("c"), budgets=budgets)
+    assert {ask.pod.name: ask.ask_from for ask in found.asks} == {"a": START + GATHER, "b": None, "c": None}
 
 
 def test_without_a_deadline_pods_without_replicas_come_after_all_others() -> None:

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from agent.drains.lanes import LONGEST_WAIT_S
 from agent.drains.marks import DrainOrder
-from agent.drains.order import END_MARGIN, Drive
+from agent.drains.order import END_MARGIN, GATHER, Drive
 from agent.drains.registry import Drains
 from tests.unit.agent.twin import START, STATUS_LAG_S, Cluster, TwinClock, run
 
 DEADLINE_S = 120.0
-SLACK_S = 1.0
-"""What round trips may take away from the time there is."""
+SLACK_S = 1.0 + GATHER.total_seconds()
+"""What round trips, and waiting for one another, may take away from the time there is."""
 
 Workload = tuple[tuple[tuple[int, int], ...], int | None]
 """Pods as (node, grace in seconds), and how many of them may be down at once (``None``: there is no budget)."""
