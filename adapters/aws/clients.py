@@ -1,21 +1,19 @@
 """Clients of AWS whose every request passes three gates: bounded, permitted, within the limits."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
 
 from adapters.aws import limits
+from adapters.aws.callers import Caller, Scope, calling, current
 from adapters.aws.calls import Calls
 from adapters.aws.failures import THROTTLED, SafeModeError, ThrottledError, translated
 from adapters.aws.ports.access import Permit, Place, Role
 from adapters.aws.ports.buckets import Bucket, Buckets
-from adapters.aws.sessions import Scope, Sessions
+from adapters.aws.sessions import Sessions
 from adapters.clock import Clock
 from domain.errors import InvariantError
 
@@ -38,16 +36,8 @@ MOST_WAIT_S = 60.0
 CALL_LIMIT_S = 300.0
 """End of one piece of work with all its pages."""
 
-MOST_CLIENTS = 256
-"""Clients kept, of all accounts: one takes about 1 MB."""
-
-OWN = "own"
-"""Stands for our own account in lanes and buckets."""
-
 PERMISSIONS = {"auto-scaling": "autoscaling"}
 """Services that permissions call otherwise."""
-
-_PERMIT: ContextVar[Permit | None] = ContextVar("permit", default=None)
 
 
 class Clients:
@@ -81,7 +71,7 @@ class Clients:
         self._endpoint_url = endpoint_url
         self._home = home
         self._sessions = Sessions(self._sts, own)
-        self._clients: OrderedDict[tuple[Role | None, Scope, str, str], Any] = OrderedDict()
+        self._clients: dict[tuple[Scope, str, str], Any] = {}
         self._lock = threading.Lock()
 
     async def read(self, place: Place, service: str, work: Callable[[Any], T]) -> T:
@@ -92,22 +82,11 @@ class Clients:
         TransientError, RejectedError, CapacityError
             As `failures` sorts AWS' errors.
         """
-
-        def in_thread() -> T:
-            client = self.client(place.role, Scope.READ, service, place.region)
-            with translated(_prefix(service)):
-                return work(client)
-
-        return await self._calls.run(in_thread, lane=str(place), limit_s=CALL_LIMIT_S)
+        return await self._run(Caller(role=place.role), place.region, service, work=work)
 
     async def read_own(self, region: str, service: str, work: Callable[[Any], T]) -> T:
         """Run ``work(client)`` in our own account."""
-
-        def in_thread() -> T:
-            with translated(_prefix(service)):
-                return work(self.client(None, Scope.READ, service, region))
-
-        return await self._calls.run(in_thread, lane=f"{OWN} {region}", limit_s=CALL_LIMIT_S)
+        return await self._run(Caller(role=None), region, service, work=work)
 
     async def change(self, place: Place, service: str, work: Callable[[Any], T], *, permit: Permit) -> T:
         """Run ``work(client)`` in a customer's account; each change that it asks for is put before the permit.
@@ -119,67 +98,50 @@ class Clients:
         TransientError, RejectedError, CapacityError
             As `failures` sorts AWS' errors.
         """
-
-        def in_thread() -> T:
-            client = self.client(place.role, Scope.CHANGE, service, place.region)
-            with _permitted(permit), translated(_prefix(service)):
-                return work(client)
-
-        return await self._calls.run(in_thread, lane=str(place), limit_s=CALL_LIMIT_S)
+        caller = Caller(role=place.role, scope=Scope.CHANGE, permit=permit)
+        return await self._run(caller, place.region, service, work=work)
 
     async def try_out(self, place: Place, service: str, work: Callable[[Any], T]) -> T:
         """Run ``work(client)`` in a session that could change things, without a permit: for dry runs."""
-
-        def in_thread() -> T:
-            client = self.client(place.role, Scope.CHANGE, service, place.region)
-            with translated(_prefix(service)):
-                return work(client)
-
-        return await self._calls.run(in_thread, lane=str(place), limit_s=CALL_LIMIT_S)
+        return await self._run(Caller(role=place.role, scope=Scope.CHANGE), place.region, service, work=work)
 
     def forget(self, role: Role) -> None:
-        """Drop sessions and clients of a role."""
+        """Drop the sessions of a role."""
         self._sessions.forget(role)
-        with self._lock:
-            for key in [key for key in self._clients if key[0] == role]:
-                del self._clients[key]
 
-    def client(self, role: Role | None, scope: Scope, service: str, region: str) -> Any:
-        """A client, made or kept. Blocks: for threads only. Use `read` and `change`, which translate errors."""
-        key = (role, scope, service, region)
-        with self._lock:
-            if key in self._clients:
-                self._clients.move_to_end(key)
-                return self._clients[key]
-        made = self._make(role, scope, service, region)
-        with self._lock:
-            kept = self._clients.setdefault(key, made)
-            while len(self._clients) > MOST_CLIENTS:
-                self._clients.popitem(last=False)
-            return kept
+    async def _run(self, caller: Caller, region: str, service: str, *, work: Callable[[Any], T]) -> T:
+        def in_thread() -> T:
+            with calling(caller), translated(_prefix(service)):
+                return work(self._client(caller.scope, service, region))
+
+        lane = f"{caller.account} {region}"
+        return await self._calls.run(in_thread, lane=lane, limit_s=CALL_LIMIT_S)
 
     def _sts(self) -> Any:
-        return self.client(None, Scope.READ, "sts", self._home)
+        return self._client(Scope.READ, "sts", self._home)
 
-    def _make(self, role: Role | None, scope: Scope, service: str, region: str) -> Any:
-        session = self._sessions.own() if role is None else self._sessions.assumed(role, scope)
-        config = READING if scope is Scope.READ else CHANGING
-        # Sessions are not for several threads at once, clients are.
-        with translated(_prefix(service)), self._lock:
-            client = session.create_client(service, region_name=region, endpoint_url=self._endpoint_url, config=config)
-        account = OWN if role is None else role.account_id
-        _Gates(self._calls, self._buckets, self._clock, lane=f"{account}:{region}").put_before(client)
-        return client
+    def _client(self, scope: Scope, service: str, region: str) -> Any:
+        """A client, made once for all accounts: whoever calls signs."""
+        with self._lock:
+            known = self._clients.get((scope, service, region))
+            if known is None:
+                config = READING if scope is Scope.READ else CHANGING
+                known = self._sessions.shared().create_client(
+                    service, region_name=region, endpoint_url=self._endpoint_url, config=config
+                )
+                _Gates(self._calls, self._buckets, self._clock, region=region).put_before(known)
+                self._clients[(scope, service, region)] = known
+            return known
 
 
 class _Gates:
     """What each request of one client passes; runs in our threads."""
 
-    def __init__(self, calls: Calls, buckets: Buckets, clock: Clock, *, lane: str) -> None:
+    def __init__(self, calls: Calls, buckets: Buckets, clock: Clock, *, region: str) -> None:
         self._calls = calls
         self._buckets = buckets
         self._clock = clock
-        self._lane = lane
+        self._region = region
 
     def put_before(self, client: Any) -> None:
         events = client.meta.events
@@ -201,26 +163,29 @@ class _Gates:
         form = body if isinstance(body, dict) else {}
         if str(form.get("DryRun", "")).lower() == "true":
             return
-        permit, deed = _PERMIT.get(), f"{_prefix(service)}:{operation}"
+        permit, deed = current().permit, f"{_prefix(service)}:{operation}"
         if permit is None:
             raise InvariantError(f"{deed} was called without a permit")
         if not self._calls.back(lambda: permit.allows(deed)):
             raise SafeModeError(f"{deed}: changes are not permitted now")
         if cost := limits.resources_of(operation, form):
-            key = f"{self._lane}:{service}:{operation}:resources"
+            key = f"{self._key(service, operation)}:resources"
             self._calls.back(lambda: self._take(key, limits.RESOURCES[operation], tokens=cost))
 
     def take_token(self, event_name: str, **_: Any) -> None:
         service, operation = _named(event_name)
-        key, bucket = f"{self._lane}:{service}:{operation}", limits.bucket_of(service, operation)
+        key, bucket = self._key(service, operation), limits.bucket_of(service, operation)
         self._calls.back(lambda: self._take(key, bucket, tokens=1.0))
 
     def notice_throttling(self, response: Any, event_name: str, **_: Any) -> None:
         code = response[1].get("Error", {}).get("Code", "") if response else ""
         if code in THROTTLED:
             service, operation = _named(event_name)
-            bucket = limits.bucket_of(service, operation).shared(limits.SHARE)
-            self._calls.back(lambda: self._buckets.drain(f"{self._lane}:{service}:{operation}", bucket))
+            key, bucket = self._key(service, operation), limits.bucket_of(service, operation).shared(limits.SHARE)
+            self._calls.back(lambda: self._buckets.drain(key, bucket))
+
+    def _key(self, service: str, operation: str) -> str:
+        return f"{current().account}:{self._region}:{service}:{operation}"
 
     async def _take(self, key: str, bucket: Bucket, *, tokens: float) -> None:
         ours = bucket.shared(limits.SHARE)
@@ -229,15 +194,6 @@ class _Gates:
             raise ThrottledError(f"{key}: our own limit leaves no call within {MOST_WAIT_S:.0f} s")
         if wait_s > 0:
             await self._clock.sleep(wait_s)
-
-
-@contextmanager
-def _permitted(permit: Permit) -> Iterator[None]:
-    token = _PERMIT.set(permit)
-    try:
-        yield
-    finally:
-        _PERMIT.reset(token)
 
 
 def _named(event_name: str) -> tuple[str, str]:

@@ -5,12 +5,19 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import botocore.session
-from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
+from botocore.credentials import (
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    ReadOnlyCredentials,
+    RefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
 
+from adapters.aws.callers import Caller, Scope, calling, current
 from adapters.aws.failures import DeniedError, translated
 from adapters.aws.ports.access import Role
 
@@ -46,22 +53,18 @@ READ_ONLY = json.dumps(
 """Narrows a session that only looks: AWS itself then refuses every change."""
 
 
-class Scope(StrEnum):
-    """What a session may do, at most."""
-
-    READ = "read"
-    CHANGE = "change"
-
-
 class Sessions:
-    """Sessions by role and scope.
+    """Credentials by role and scope, and the one session whose clients sign with those of whoever calls.
+
+    A client costs several milliseconds and half a megabyte: one for each account and service would be most of what a
+    discovery costs.
 
     Parameters
     ----------
+    make_sts
+        Makes the STS client of our own account, with its limits and timeouts.
     own
         Our own session; by default from the usual AWS configuration.
-    make_sts
-        Makes the STS client of our own session, with its limits and timeouts.
     """
 
     def __init__(
@@ -70,34 +73,35 @@ class Sessions:
         self._make_sts = make_sts
         self._make_own = own
         self._own: botocore.session.Session | None = None
-        self._assumed: dict[tuple[Role, Scope], botocore.session.Session] = {}
+        self._shared: botocore.session.Session | None = None
+        self._assumed: dict[tuple[Role, Scope], RefreshableCredentials] = {}
         self._lock = threading.Lock()
         # At this level botocore logs whole answers, those of AssumeRole too.
         logging.getLogger("botocore").setLevel(logging.INFO)
 
-    def own(self) -> botocore.session.Session:
-        """The session of our own account."""
-        with self._lock:
-            if self._own is None:
-                self._own = self._make_own()
-            return self._own
+    def shared(self) -> botocore.session.Session:
+        """The session that clients are made from. Not for several threads at once."""
+        if self._shared is None:
+            session = botocore.session.Session()
+            session.register_component("data_loader", self._own_session().get_component("data_loader"))
+            session.register_component("credential_provider", CredentialResolver([_Given(_Routed(self.frozen))]))
+            self._shared = session
+        return self._shared
 
-    def assumed(self, role: Role, scope: Scope) -> botocore.session.Session:
-        """A session in a customer's account. Blocks: for threads only.
+    def frozen(self, caller: Caller) -> ReadOnlyCredentials:
+        """What a caller signs with. Blocks: for threads only.
 
         Raises
         ------
         DeniedError
             The role does not let us in.
         """
-        key = (role, scope)
-        with self._lock:
-            known = self._assumed.get(key)
-        if known is not None:
-            return known
-        made = self._session(role, scope)
-        with self._lock:
-            return self._assumed.setdefault(key, made)
+        if caller.role is not None:
+            return self._of_role(caller.role, caller.scope).get_frozen_credentials()
+        credentials = self._own_session().get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        return credentials.get_frozen_credentials()
 
     def forget(self, role: Role) -> None:
         """Drop the sessions of a role: its account was disconnected, or its credentials were refused."""
@@ -105,28 +109,36 @@ class Sessions:
             for scope in Scope:
                 self._assumed.pop((role, scope), None)
 
-    def _session(self, role: Role, scope: Scope) -> botocore.session.Session:
+    def _own_session(self) -> botocore.session.Session:
+        with self._lock:
+            if self._own is None:
+                self._own = self._make_own()
+            return self._own
+
+    def _of_role(self, role: Role, scope: Scope) -> RefreshableCredentials:
+        with self._lock:
+            known = self._assumed.get((role, scope))
+        if known is not None:
+            return known
+
         def renew() -> dict[str, str]:
             return self._assume(role, scope)
 
-        credentials = RefreshableCredentials.create_from_metadata(
+        made = RefreshableCredentials.create_from_metadata(
             metadata=renew(),
             refresh_using=renew,
-            method="assume-role",
+            method=_Given.METHOD,
             advisory_timeout=RENEWED_EARLY_S,
             mandatory_timeout=RENEWED_EARLY_S // 2,
         )
-        session = botocore.session.Session()
-        # One loader for all: the descriptions of the services are large, and the same everywhere.
-        session.register_component("data_loader", self.own().get_component("data_loader"))
-        session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
-        return session
+        with self._lock:
+            return self._assumed.setdefault((role, scope), made)
 
     def _assume(self, role: Role, scope: Scope) -> dict[str, str]:
         asked = {"RoleArn": role.arn, "RoleSessionName": SESSION_NAME, "DurationSeconds": DURATION_S}
         narrowed = {"Policy": READ_ONLY} if scope is Scope.READ else {}
         try:
-            with translated("sts"):
+            with translated("sts"), calling(Caller(role=None)):
                 answer = self._make_sts().assume_role(ExternalId=role.external_id, **asked, **narrowed)
         except DeniedError as err:
             raise DeniedError("sts:AssumeRole", f"{role.arn} does not let us in") from err
@@ -139,17 +151,28 @@ class Sessions:
         }
 
 
+class _Routed(Credentials):
+    """Stands for the credentials of whoever calls."""
+
+    def __init__(self, frozen: Callable[[Caller], ReadOnlyCredentials]) -> None:
+        super().__init__("of the caller", "of the caller", method=_Given.METHOD)
+        self._frozen = frozen
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return self._frozen(current())
+
+
 class _Given(CredentialProvider):
     """Hands credentials to a session."""
 
     METHOD = "assume-role"
     CANONICAL_NAME = "AssumeRole"
 
-    def __init__(self, credentials: RefreshableCredentials) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         super().__init__()
         self._credentials = credentials
 
-    def load(self) -> RefreshableCredentials:
+    def load(self) -> Credentials:
         return self._credentials
 
 

@@ -245,7 +245,9 @@ def _with_form(environ: dict[str, Any], form: Mapping[str, str]) -> dict[str, An
 
 
 class _Quiet(MotoRequestHandler):
-    """Writes no line for each request."""
+    """Writes no line for each request, and keeps connections open as AWS does."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

@@ -74,7 +74,7 @@ def _world(*options: str) -> Iterator[str]:
 
 def _asked(url: str) -> Asked:
     with urlopen(url + ASKED_PATH, timeout=30) as answer:
-        return [tuple(row) for row in orjson.loads(answer.read())]
+        return [tuple(row) for row in orjson.loads(answer.read()) if row[3]]
 
 
 def _own_session() -> botocore.session.Session:
@@ -96,7 +96,7 @@ def run_discovery(_series: dict[str, Any]) -> Iterator[Row]:
         cpu, started = time.process_time(), time.perf_counter()
         found = asyncio.run(_discover(url))
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        asked = [row for row in _asked(url) if row[4]]
+        asked = _asked(url)
     instances = sum(len(cluster.instances) for one in found for cluster in one.clusters)
     whole = ACCOUNTS * CLUSTERS * NODES
     yield at_most(f"{name}/seconds", seconds, "s", bar=DISCOVERY_LIMIT_S, baseline="world prefilled, not moto's own")
@@ -127,7 +127,7 @@ def run_prices(_series: dict[str, Any]) -> Iterator[Row]:
         cpu, started = time.process_time(), time.perf_counter()
         pools = asyncio.run(_refresh(url))
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        asked = [row for row in _asked(url) if row[4]]
+        asked = _asked(url)
     yield at_most(f"{name}/own CPU", cpu, "s", bar=REFRESH_CPU_S)
     yield reported(f"{name}/seconds here", seconds, "s", baseline="on our own limits, AWS answering at once")
     yield reported(f"{name}/pools", pools, "")
