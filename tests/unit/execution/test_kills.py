@@ -14,11 +14,12 @@ Scene = Callable[[World], SagaSpec]
 
 
 def straight(world: World) -> SagaSpec:
+    world.look_every_s = 20.0
     return replacing(world, "a")
 
 
 def of_a_group(world: World) -> SagaSpec:
-    world.groups["workers"] = (0, 0)
+    world.look_every_s = 20.0
     spec = replacing(world, "a")
     world.instances["i-a"].asg = "workers"
     world.groups["workers"] = (0, 3)
@@ -36,7 +37,7 @@ def never_drains(world: World) -> SagaSpec:
 
 
 def partial_fleet(world: World) -> SagaSpec:
-    world.most_at_once = 1
+    world.most_at_once, world.look_every_s = 1, 20.0
     world.no_room[POOLS[0], CapacityType.SPOT] = LaunchFailure.CAPACITY
     spec = replacing(world, "a")
     return replace(spec, launches=(replace(spec.launches[0], count=2),))
