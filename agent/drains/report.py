@@ -6,6 +6,10 @@ from enum import Enum
 from agent.drains.marks import DrainOrder
 from agent.kubernetes.api import JsonObject
 
+MOST_TOLD = 100
+LONGEST_REASON = 300
+"""Pods that a result names, and the characters that it says about each; the numbers count all."""
+
 
 class Ending(Enum):
     """How a drain ended."""
@@ -42,7 +46,7 @@ class DrainReport:
 
     def to_json(self) -> JsonObject:
         """For the service: numbers, and the names of what went wrong."""
-        told = [{"pod": pod, "why": why} for pod, why in self.unsaved]
+        told = [{"pod": pod, "why": why[:LONGEST_REASON]} for pod, why in self.unsaved[:MOST_TOLD]]
         result: JsonObject = {
             "node": self.order.node,
             "ending": self.ending.value,
@@ -50,4 +54,8 @@ class DrainReport:
             "left": len(self.unsaved),
             "cordoned": self.cordoned,
         }
-        return result | ({"unsaved": told} if told else {}) | ({"unmanaged": list(self.lone)} if self.lone else {})
+        if told:
+            result["unsaved"] = told
+        if self.lone:
+            result["unmanaged"] = list(self.lone[:MOST_TOLD])
+        return result

@@ -63,6 +63,7 @@ class InterruptionGuard:
         self._nodes: dict[str, _Watched] = {}
         self._waiting: set[str] = set()
         self._again: dict[str, datetime] = {}
+        self._giving_back: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     def configure(self, config: AgentConfig) -> None:
@@ -97,9 +98,10 @@ class InterruptionGuard:
             now = self._clock.now()
             due = {name for name, at in self._again.items() if at <= now}
             names, self._waiting = self._waiting | due, set()
+            lost = self._lost()
             for name in sorted(names):
                 self._again.pop(name, None)
-                await self._consider(name)
+                self._consider(name, lost=lost)
             await self._idle()
 
     async def _idle(self) -> None:
@@ -115,21 +117,22 @@ class InterruptionGuard:
         self._waiting.add(name)
         self._changed.set()
 
-    async def _consider(self, name: str) -> None:
+    def _consider(self, name: str, *, lost: int) -> None:
         node = self._nodes.get(name)
         if node is None:
             return
         now = self._clock.now()
-        verdict = judge(node.facts, self._memory(node, now), now=now, lost=self._lost(), nodes=len(self._nodes))
+        verdict = judge(node.facts, self._memory(node, now), now=now, lost=lost, nodes=len(self._nodes))
         if verdict.again_at is not None:
             self._again[name] = verdict.again_at
-        await self._carry_out(node, verdict)
+        self._carry_out(node, verdict)
         self._tell(node, now)
 
     def _memory(self, node: _Watched, now: datetime) -> Memory:
         kinds = {notice.kind for notice in node.facts.notices}
         node.first_seen = {kind: node.first_seen.get(kind, now) for kind in kinds}
         node.from_start &= kinds
+        node.told &= kinds
         name = node.facts.name
         return Memory(
             first_seen=node.first_seen,
@@ -139,7 +142,7 @@ class InterruptionGuard:
             is_shared=self._drains.is_shared(name),
         )
 
-    async def _carry_out(self, node: _Watched, verdict: Verdict) -> None:
+    def _carry_out(self, node: _Watched, verdict: Verdict) -> None:
         name = node.facts.name
         if verdict.why_not:
             self._say(node, f"left alone: {verdict.why_not}")
@@ -153,7 +156,9 @@ class InterruptionGuard:
         elif verdict.call_off and self._mode is Mode.DO:
             self._say(node, f"is given back: {verdict.call_off}")
             if not self._drains.call_off(name, verdict.call_off):
-                await self._give_back(name)
+                task = asyncio.create_task(self._give_back(name), name=f"give back {name}")
+                self._giving_back.add(task)
+                task.add_done_callback(self._giving_back.discard)
 
     def _begin(self, node: _Watched, order: DrainOrder) -> None:
         if self._drains.order_of(order.node) == order:
@@ -186,6 +191,7 @@ class InterruptionGuard:
         except KubernetesError as err:
             log.warning("a node cannot be given back", node=name, error=str(err))
             self._again[name] = self._clock.now() + timedelta(seconds=AGAIN_S)
+            self._changed.set()
 
     def _tell(self, node: _Watched, now: datetime) -> None:
         """Each notice once; the service counts an id once, too."""

@@ -404,6 +404,28 @@ def test_a_lost_node_that_came_back_while_nobody_led_is_given_back() -> None:
     run(main())
 
 
+def test_giving_a_node_back_is_tried_again_and_holds_up_nobody() -> None:
+    async def main() -> None:
+        first = Post()
+        first.cluster.budget("strict", app="api", min_available=3)
+        await asyncio.sleep(1)
+        first.ready("a", "Unknown")
+        await asyncio.sleep(35)
+        await first.close()
+        first.ready("a", "True")
+        first.cluster.fail("PATCH .*nodes/a", ForbiddenError(403, "Forbidden", "grant verb 'patch'"))
+        second = Post(cluster=first.cluster)
+        second.interrupt("b")
+        await asyncio.sleep(1)
+        assert is_cordoned(second.cluster.read_node("a"))
+        assert "api-2" in second.cluster.evicted or second.evictions()
+        await asyncio.sleep(6)
+        assert not is_cordoned(second.cluster.read_node("a"))
+        await second.close()
+
+    run(main())
+
+
 def test_a_drain_that_rbac_denies_is_tried_again() -> None:
     async def main(post: Post) -> None:
         post.cluster.fail("PATCH .*nodes", ForbiddenError(403, "Forbidden", "grant verb 'patch'"), times=2)
