@@ -158,7 +158,7 @@ class _FileToken(httpx.Auth):
 
     def _current(self) -> str:
         if not self._token or self._clock.monotonic() - self._read_at > TOKEN_FRESH_S:
-            self._token = self._path.read_text(encoding="ascii").strip()
+            self._token = "".join(self._path.read_text(encoding="utf-8").split())
             self._read_at = self._clock.monotonic()
         return self._token
 
