@@ -45,7 +45,7 @@ class Actions:
     Parameters
     ----------
     keys
-        Signing keys by id: the current one, and the one before while a token is being changed.
+        Signing keys by id; a token that is being changed has two.
     cluster
         Own cluster's id.
     drains
@@ -79,10 +79,6 @@ class Actions:
         self._mode = Mode.REHEARSE if rehearses else Mode.DO
         if self._mode is Mode.REHEARSE:
             self._drains.freeze("safe mode" if config.safe_mode else "dry run")
-
-    def use_keys(self, keys: Mapping[str, SigningKey]) -> None:
-        """Go on with other signing keys: the token has been changed."""
-        self._keys = keys
 
     async def resume(self) -> None:
         """See to what an agent before this one has left: rollouts that nobody watches. Waits until it may."""

@@ -7,6 +7,7 @@ from typing import Any
 from agent.actions.dispatcher import Actions
 from agent.drains.mode import Mode
 from agent.drains.registry import Drains
+from agent.kubernetes.api import KubernetesApi
 from domain.signing import SignedAction, derive_signing_key, sign
 from domain.wire.messages import ActionModel, ResultBody
 from tests.unit.agent.twin import Cluster, TwinClock, TwinStore, run
@@ -18,16 +19,24 @@ KEY = derive_signing_key("spotopt_example_token", CLUSTER)
 class Desk:
     """An agent's hands on a cluster in memory, with nodes a and b."""
 
-    def __init__(self, *, mode: Mode = Mode.DO, store: TwinStore | None = None, cluster: Cluster | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        mode: Mode = Mode.DO,
+        store: TwinStore | None = None,
+        cluster: Cluster | None = None,
+        api: KubernetesApi | None = None,
+    ) -> None:
         self.clock = TwinClock()
         self.store = store or TwinStore()
         self.cluster = cluster or Cluster()
         if cluster is None:
             self.cluster.node("a")
             self.cluster.node("b")
-        self.drains = Drains(self.cluster, self.clock)
+        api = api or self.cluster
+        self.drains = Drains(api, self.clock)
         self.actions = Actions(
-            self.cluster,
+            api,
             self.clock,
             store=self.store,
             keys={KEY.id: KEY},

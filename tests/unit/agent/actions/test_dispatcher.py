@@ -277,15 +277,6 @@ def test_an_eviction_that_waits_for_its_budget_is_stopped_by_safe_mode_too() -> 
     at_desk(main)
 
 
-def test_other_keys_are_taken_when_the_token_changes() -> None:
-    async def main(desk: Desk) -> None:
-        new = derive_signing_key("new token", CLUSTER)
-        desk.actions.use_keys({new.id: new})
-        assert (await desk.do("cordon_node", CORDON_A)).refusal is Refusal.FOREIGN
-
-    at_desk(main)
-
-
 def test_trouble_that_passes_is_told_as_it_was() -> None:
     async def main(desk: Desk) -> None:
         desk.cluster.fail("GET .*nodes", UnavailableError(503, "ServiceUnavailable", "etcd has no leader"))
