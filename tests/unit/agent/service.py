@@ -53,7 +53,10 @@ def make_settings(**given: Any) -> Settings:
 
 @dataclass
 class ServiceTwin:
-    """``trouble`` answers a request in place of the service: it is given the path behind the cluster's."""
+    """``trouble`` answers a request in place of the service: it is given the path behind the cluster's.
+
+    With ``loses_answers`` it takes everything, and no answer arrives.
+    """
 
     clock: VirtualClock
     config: AgentConfig = field(default_factory=lambda: AgentConfig(version=1))
@@ -68,6 +71,7 @@ class ServiceTwin:
     refused_events: set[str] = field(default_factory=set)
     objects: ObjectSet | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    loses_answers: bool = False
 
     def client(self, **given: Any) -> ServiceClient:
         return ServiceClient(make_settings(**given), transport=httpx.MockTransport(self.answer))
@@ -83,6 +87,8 @@ class ServiceTwin:
         raw = await request.aread()
         content = gzip.decompress(raw) if request.headers.get("content-encoding") == "gzip" else raw
         model = self._route(path, content)
+        if self.loses_answers:
+            raise httpx.ReadError("the connection broke", request=request)
         headers = {PROTOCOL_HEADER: "1", **self.headers}
         return httpx.Response(200, content=model.model_dump_json(), headers=headers)
 

@@ -15,9 +15,13 @@ from agent.watching.cluster import Cluster
 from agent.watching.kinds import NODE, POD
 from domain.delta import ObjectSet
 from domain.redaction import redact
+from domain.wire.messages import ResultBody
 from tests.unit.agent.kube import MemoryKubernetes, away
 from tests.unit.agent.objects import node, pod
+from tests.unit.agent.service import problem
 from tests.unit.agent.test_agent import GuardTwin
+from tests.unit.agent.test_couriers import World as Couriers
+from tests.unit.agent.test_couriers import at_work
 
 NAMES = st.integers(0, 1)
 HAPPENINGS = st.lists(
@@ -84,6 +88,69 @@ async def live_through(happenings: list[tuple[str, int]]) -> None:
 @given(HAPPENINGS)
 def test_what_is_known_ends_up_as_the_cluster_is(happenings: list[tuple[str, int]]) -> None:
     asyncio.run(live_through(happenings))
+
+
+SERVICE = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["change", "collect", "event", "result"]), st.integers(0, 3)),
+        st.tuples(st.just("trouble"), st.sampled_from([401, 413, 429, 500, 503])),
+        st.tuples(st.sampled_from(["lose answers", "forget", "heal"]), st.just(0)),
+        st.tuples(st.just("wait"), st.sampled_from([1, 30, 70])),
+    ),
+    min_size=5,
+    max_size=30,
+)
+
+
+async def befall(world: Couriers, what: str, number: int) -> None:
+    """Something happens between the agent and the service."""
+    match what:
+        case "change":
+            world.mirror.put(pod(f"p{number}", phase=str(len(world.twin.asked))))
+        case "collect":
+            world.sample()
+        case "event":
+            world.outbox.put({"event_id": f"e{number}-{len(world.twin.asked)}", "event_type": "pod_pending"})
+        case "result":
+            world.outbox.put_result(f"a{number}-{len(world.twin.asked)}", ResultBody(status="completed"))
+        case "trouble":
+            # A body that is too large is given up where it cannot be made smaller, so results and events get through.
+            world.twin.trouble = lambda path: problem(number) if number != 413 or path == "/metrics" else None
+        case "lose answers":
+            world.twin.loses_answers = True
+        case "forget":
+            world.twin.objects = None
+        case "heal":
+            world.twin.trouble, world.twin.loses_answers = lambda _path: None, False
+        case "wait":
+            await world.clock.advance(number)
+
+
+async def converse(happenings: list[tuple[str, int]]) -> None:
+    world = Couriers()
+    world.mirror.put(node())
+    events: set[str] = set()
+    results: set[str] = set()
+    async with at_work(world):
+        for what, number in happenings:
+            await befall(world, what, number)
+            events |= {key for key, _ in world.outbox.events.first(1_000)}
+            results |= {key for key, _ in world.outbox.results.first(1_000)}
+        await befall(world, "heal", 0)
+        for _ in range(2):  # the second brings everything where the first was answered with need_full
+            world.sample()
+            await world.clock.advance(130)
+    assert {event["event_id"] for event in world.twin.events} == events
+    assert {action_id for action_id, _ in world.twin.results} == results
+    assert world.twin.objects is not None
+    assert world.twin.objects.hash == world.mirror.hash
+    assert len(world.outbox) == 0
+
+
+@settings(max_examples=80)
+@given(SERVICE)
+def test_nothing_is_lost_on_its_way_and_the_service_ends_with_the_same_set(happenings: list[tuple[str, int]]) -> None:
+    asyncio.run(converse(happenings))
 
 
 class CutOff(MemoryKubernetes):
