@@ -10,7 +10,7 @@ from botocore.config import Config
 from adapters.aws import limits
 from adapters.aws.callers import Caller, Scope, calling, current
 from adapters.aws.calls import Calls
-from adapters.aws.failures import THROTTLED, SafeModeError, ThrottledError, translated
+from adapters.aws.failures import THROTTLED, SafeModeError, ThrottledError, VoidSessionError, translated
 from adapters.aws.ports.access import Permit, Place, Role
 from adapters.aws.ports.buckets import Bucket, Buckets
 from adapters.aws.sessions import Sessions
@@ -111,8 +111,13 @@ class Clients:
 
     async def _run(self, caller: Caller, region: str, service: str, *, work: Callable[[Any], T]) -> T:
         def in_thread() -> T:
-            with calling(caller), translated(_prefix(service)):
-                return work(self._client(caller.scope, service, region))
+            try:
+                with calling(caller), translated(_prefix(service)):
+                    return work(self._client(caller.scope, service, region))
+            except VoidSessionError:
+                if caller.role is not None:
+                    self._sessions.forget(caller.role)
+                raise
 
         lane = f"{caller.account} {region}"
         return await self._calls.run(in_thread, lane=lane, limit_s=CALL_LIMIT_S)

@@ -77,20 +77,16 @@ QUOTA = frozenset(
 )
 """Errors that speak of the customer's account. They say nothing about any pool."""
 
-DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "OptInRequired",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "OptInRequired", "UnauthorizedOperation"})
 """Errors by which AWS says that we may not."""
+
+VOID = frozenset(
+    {"AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
+"""Errors by which AWS says that the session is void: the role was deleted, or deleted and made again."""
+
+SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+"""Errors by which AWS says that our clock is wrong."""
 
 DRY_RUN_PASSED = "DryRunOperation"
 MISMATCH = "IdempotentParameterMismatch"
@@ -113,6 +109,10 @@ class DeniedError(RejectedError):
 
     def __str__(self) -> str:
         return f"permission {self.permission} is missing: {self.text}"
+
+
+class VoidSessionError(DeniedError):
+    """The session was made void. A new one may do, so the old one is dropped."""
 
 
 class QuotaError(RejectedError):
@@ -188,6 +188,10 @@ def _by_meaning(code: str, text: str, *, service: str, status: int) -> SpotOptim
     if code in DENIED:
         named = _PERMISSION.search(text)
         return DeniedError(named.group(1) if named else service, text)
+    if code in VOID:
+        return VoidSessionError("sts:AssumeRole", text)
+    if code in SKEWED:
+        return TransientError(f"the clock of this machine differs from AWS': {text}")
     if code in PASSING or status >= SERVER_ERROR:
         return TransientError(text)
     if _GONE.search(code) or (code == "ValidationError" and _UNKNOWN_MEMBER.search(text)):

@@ -8,7 +8,7 @@ import pytest
 from adapters.aws import limits
 from adapters.aws.calls import Calls
 from adapters.aws.clients import Clients
-from adapters.aws.failures import DeniedError, ThrottledError
+from adapters.aws.failures import DeniedError, ThrottledError, VoidSessionError
 from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.aws.ports.access import Place, Role
 from domain.errors import TransientError
@@ -57,6 +57,17 @@ async def test_an_account_that_was_disconnected_needs_a_new_session(clients: Cli
     world.denied.add("sts:AssumeRole")
     with pytest.raises(DeniedError):
         await clients.read(make_place(), "ec2", zones)
+
+
+async def test_a_session_that_was_made_void_is_dropped_and_the_next_call_signs_in_anew(
+    clients: Clients, world: World
+) -> None:
+    await clients.read(make_place(), "ec2", zones)
+    world.faults.append(Fault(operation="DescribeAvailabilityZones", code="InvalidClientTokenId", status=403))
+    with pytest.raises(VoidSessionError):
+        await clients.read(make_place(), "ec2", zones)
+    assert await clients.read(make_place(), "ec2", zones)
+    assert world.counts()["AssumeRole"] == 2
 
 
 async def test_credentials_enter_no_log(clients: Clients, caplog: pytest.LogCaptureFixture, world: World) -> None:

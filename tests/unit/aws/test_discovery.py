@@ -9,16 +9,26 @@ from hypothesis import strategies as st
 
 from adapters.aws.discovery.diff import diff
 from adapters.aws.discovery.joining import instance_id_of, join, to_instances
+from adapters.aws.discovery.launching import launch_base
 from adapters.aws.failures import DeniedError
 from adapters.aws.memory.discovery import MemoryDiscovery
-from adapters.aws.ports.discovery import FoundInstance, Phase, Progress, ScalingGroup
-from adapters.aws.ports.executor import GroupSize
+from adapters.aws.ports.discovery import FoundInstance, NodeGroup, Phase, Progress, ScalingGroup, Subnet
+from adapters.aws.ports.executor import GroupSize, TemplateRef
 from adapters.aws.tags import cluster_names, node_group_name
 from adapters.clock import VirtualClock
-from domain.errors import TransientError
+from domain.errors import RejectedError, TransientError
 from domain.fleet import Lifecycle
-from domain.market import CapacityType
-from tests.unit.aws.builders import NOW, REGION, make_cluster, make_found, make_instance, make_role
+from domain.market import CapacityType, Pool
+from tests.unit.aws.builders import (
+    NOW,
+    REGION,
+    ZONES,
+    make_cluster,
+    make_found,
+    make_instance,
+    make_pool,
+    make_role,
+)
 
 ONE, TWO, THREE = (f"i-0000000000000000{number}" for number in (1, 2, 3))
 
@@ -119,6 +129,52 @@ def test_instances_are_stored_with_their_zone_id_and_the_price_of_their_pool() -
     facts = [(one.instance_id, one.lifecycle, one.price_micro_usd_per_h, one.cpu_utilization) for one in stored]
     assert facts == [(ONE, Lifecycle.ON_DEMAND, None, 0.25), (TWO, Lifecycle.SPOT, 35_000, None)]
     assert {(one.zone_id, one.zone_name) for one in stored} == {("use1-az1", "us-east-1a")}
+
+
+WORKERS = ScalingGroup(
+    name="eks-workers-1",
+    size=GroupSize(min=0, max=9, desired=3),
+    template=TemplateRef(id="lt-1", version="4"),
+    subnets=(
+        Subnet(id="subnet-a", zone=ZONES[0]),
+        Subnet(id="subnet-a2", zone=ZONES[0]),
+        Subnet(id="subnet-b", zone=ZONES[1]),
+    ),
+)
+MANAGED = NodeGroup(name="workers", status="ACTIVE", capacity_type=CapacityType.SPOT, scaling_groups=("eks-workers-1",))
+
+
+def test_a_launch_takes_template_and_subnets_of_its_node_group() -> None:
+    cluster = make_cluster(scaling_groups=(replace(WORKERS, name="other"), WORKERS), node_groups=(MANAGED,))
+    far = make_pool(zone_id="use1-az9")
+    base = launch_base(cluster, "workers", [make_pool(), far])
+    assert base.template == TemplateRef(id="lt-1", version="4")
+    assert [(choice.pool, choice.subnet_id) for choice in base.choices] == [(make_pool(), "subnet-a")]
+    assert base.unreachable == (far,)
+
+
+def test_a_group_is_known_by_its_own_name_or_by_that_on_its_nodes() -> None:
+    cluster = make_cluster(
+        scaling_groups=(WORKERS,), instances=(make_instance(node_group="batch", scaling_group="eks-workers-1"),)
+    )
+    for name in ("eks-workers-1", "batch"):
+        assert launch_base(cluster, name, [make_pool()]).template.version == "4"
+
+
+@pytest.mark.parametrize(
+    ("group", "pools", "problem"),
+    [
+        (WORKERS, [make_pool(zone_id="use1-az9")], "no subnet"),
+        (replace(WORKERS, template=None), [make_pool()], "no launch template"),
+        (replace(WORKERS, name="other"), [make_pool()], "it has: other"),
+    ],
+)
+def test_a_launch_that_has_nothing_to_start_from_is_refused_with_the_reason(
+    group: ScalingGroup, pools: list[Pool], problem: str
+) -> None:
+    cluster = make_cluster(scaling_groups=(group,), node_groups=(MANAGED,))
+    with pytest.raises(RejectedError, match=problem):
+        launch_base(cluster, "workers", pools)
 
 
 def test_tags_name_clusters_whoever_set_them() -> None:

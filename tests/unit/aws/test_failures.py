@@ -13,6 +13,7 @@ from adapters.aws.failures import (
     NoCapacityError,
     QuotaError,
     ThrottledError,
+    VoidSessionError,
     in_our_words,
     translated,
 )
@@ -34,7 +35,8 @@ def refused(code: str, message: str = "", *, status: int = 400, operation: str =
         ("VcpuLimitExceeded", 400, QuotaError),
         ("InsufficientFreeAddressesInSubnet", 400, QuotaError),
         ("UnauthorizedOperation", 403, DeniedError),
-        ("ExpiredToken", 400, DeniedError),
+        ("ExpiredToken", 400, VoidSessionError),
+        ("RequestExpired", 400, TransientError),
         ("InternalError", 500, TransientError),
         ("SomethingNew", 502, TransientError),
         ("InvalidInstanceID.NotFound", 400, GoneError),
