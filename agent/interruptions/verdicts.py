@@ -7,6 +7,10 @@ guard takes over where EKS has not even cordoned the node a moment after the not
 never acted upon here: EKS replaces such a node before it drains it, and for others the customer's policy decides, which
 the service knows.
 
+Whoever empties an interrupted node (EKS, Karpenter, cluster-autoscaler) does not know when it goes, and may wait for
+pods that must not be disrupted. So the guard sees to what is left a minute before the end at the latest. Mostly that is
+nothing, and asking a pod that leaves already changes nothing.
+
 Nodes that are not ready
 ------------------------
 A Spot node that stops being ready may have gone without a notice. It is drained after a while, so that controllers make
@@ -25,6 +29,12 @@ from domain.events import INTERRUPTION_NOTICE
 
 EKS_PATIENCE = timedelta(seconds=15)
 """How long EKS is given to cordon a node of its own: it acts within seconds, and 105 are left then."""
+
+OTHERS_PATIENCE = timedelta(seconds=45)
+"""How long those who empty an interrupted node by themselves are left alone with it."""
+
+LAST_MINUTE = timedelta(seconds=60)
+"""Before the end of a node nobody is left alone with it any more: most pods have 30 s of grace."""
 
 NOT_READY_PATIENCE = timedelta(seconds=30)
 """A kubelet that is started anew is back sooner; Kubernetes has waited 40 s before it calls a silent one not ready."""
@@ -98,13 +108,12 @@ def _on_interruption(node: NodeFacts, notice: Notice, memory: Memory, *, now: da
     deadline = _deadline(notice, memory, now=now)
     if deadline <= now:
         return Verdict(why_not=f"its end has come at {deadline.isoformat()}")
-    if node.emptied_by:
-        return Verdict(why_not=f"{node.emptied_by} empties it")
-    if node.eks_group and not node.is_cordoned_by_us:
-        if node.is_cordoned:
-            return Verdict(why_not=f"EKS empties the nodes of its group {node.eks_group}")
-        if now < seen + EKS_PATIENCE:
-            return Verdict(why_not="EKS is given a moment to empty it", again_at=seen + EKS_PATIENCE)
+    others = _others(node)
+    until = min(seen + OTHERS_PATIENCE, deadline - LAST_MINUTE)
+    if others and now < until:
+        return Verdict(why_not=f"{others} empties it", again_at=until)
+    if node.eks_group and not node.is_cordoned and now < seen + EKS_PATIENCE:
+        return Verdict(why_not="EKS is given a moment to empty it", again_at=seen + EKS_PATIENCE)
     why = f"AWS takes it ({notice.action}, told by {notice.source})"
     order = DrainOrder(node=node.name, why=why, drive=Drive.INTERRUPTED, deadline=deadline)
     left = node.drain
@@ -112,6 +121,13 @@ def _on_interruption(node: NodeFacts, notice: Notice, memory: Memory, *, now: da
         # Whoever led before may have seen the notice earlier than we did.
         order = order.tightened(left)
     return Verdict(drain=order)
+
+
+def _others(node: NodeFacts) -> str:
+    """Who empties a node by himself, if anybody does."""
+    if node.emptied_by:
+        return node.emptied_by
+    return f"EKS (group {node.eks_group})" if node.eks_group and node.is_cordoned and not node.is_cordoned_by_us else ""
 
 
 def _deadline(notice: Notice, memory: Memory, *, now: datetime) -> datetime:

@@ -178,8 +178,10 @@ def test_a_recommendation_is_told_and_not_acted_upon() -> None:
 def test_what_karpenter_empties_is_left_to_karpenter_and_told_all_the_same() -> None:
     async def main(post: Post) -> None:
         post.taint("a", "karpenter.sh/disrupted")
-        post.interrupt()
         await asyncio.sleep(60)
+        assert (post.cluster.calls, post.sink.events) == ([], [])
+        post.interrupt(within_s=180)
+        await asyncio.sleep(40)
         assert post.cluster.calls == []
         assert len(post.sink.events) == 1
 
@@ -192,11 +194,23 @@ def test_what_eks_has_cordoned_is_left_to_eks() -> None:
         await asyncio.sleep(3)
         post.cluster.read_node("a")["spec"]["unschedulable"] = True
         post.show("a")
-        await asyncio.sleep(60)
+        await asyncio.sleep(40)
         assert post.evictions() == 0
         assert len(post.sink.events) == 1
 
     at_post(main, labels=EKS)
+
+
+def test_what_others_have_left_on_an_interrupted_node_is_seen_to_before_its_end() -> None:
+    async def main(post: Post) -> None:
+        post.cluster.pod("batch", node="a", annotations={"karpenter.sh/do-not-disrupt": "true"})
+        post.taint("a", "karpenter.sh/disrupted")
+        post.interrupt()
+        await asyncio.sleep(50)
+        assert {"api-0", "api-1", "batch"} <= set(post.cluster.evicted)
+        assert min(post.cluster.evicted.values()) > 44
+
+    at_post(main)
 
 
 def test_what_eks_has_not_cordoned_a_moment_later_is_taken_over() -> None:
