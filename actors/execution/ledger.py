@@ -28,10 +28,11 @@ class Ledger:
     def __init__(self, spec: SagaSpec, steps: Iterable[SagaStep] = ()) -> None:
         self._spec = spec
         self._steps = {step.step_id: step for step in steps}
-        self._latest: dict[tuple[str, StepKind], SagaStep] = {}
+        self._attempts: dict[tuple[str, StepKind], dict[int, SagaStep]] = {}
+        self._open: dict[str, None] = {}
         self._changed: dict[str, None] = {}
-        for step in sorted(self._steps.values(), key=lambda one: one.attempt):
-            self._latest[step.track, step.kind] = step
+        for step in sorted(self._steps.values(), key=lambda one: (one.asked_at, one.step_id)):
+            self._index(step)
 
     def __iter__(self) -> Iterator[SagaStep]:
         return iter(self._steps.values())
@@ -42,11 +43,12 @@ class Ledger:
 
     def latest(self, track: str, kind: StepKind) -> SagaStep | None:
         """The last attempt of a step."""
-        return self._latest.get((track, kind))
+        attempts = self._attempts.get((track, kind))
+        return attempts[max(attempts)] if attempts else None
 
     def open(self) -> list[SagaStep]:
         """Steps that have not ended."""
-        return [step for step in self._latest.values() if step.status in OPEN_STEPS]
+        return [self._steps[step_id] for step_id in self._open]
 
     def changed(self) -> tuple[SagaStep, ...]:
         """Steps to store, each once; the next call gives those that change from now on."""
@@ -119,17 +121,11 @@ class Ledger:
 
     def launches(self, order: LaunchOrder) -> list[SagaStep]:
         """All requests of an order, in order."""
-        mine = [step for step in self if step.track == order.name and step.kind is StepKind.LAUNCH]
-        return sorted(mine, key=lambda step: step.attempt)
+        return self._all(order.name, StepKind.LAUNCH)
 
     def launched(self, order: LaunchOrder) -> list[Launched]:
         """Instances of an order, those left out that have died before they joined."""
-        dead = {
-            str(dead)
-            for step in self
-            if step.track == order.name and step.kind is StepKind.JOIN
-            for dead in _list(step, "dead")
-        }
+        dead = {str(dead) for step in self._all(order.name, StepKind.JOIN) for dead in _list(step, "dead")}
         found = [launched_from(one) for step in self.launches(order) for one in _list(step, "instances")]
         return [one for one in found if one.instance_id not in dead]
 
@@ -160,14 +156,25 @@ class Ledger:
 
     def is_touched(self, removal: Removal) -> bool:
         """Whether a node may have been cordoned by us."""
-        steps = [step for step in self if step.track == removal.node and step.kind is StepKind.CORDON]
+        steps = self._all(removal.node, StepKind.CORDON)
         asked = [step for step in steps if not (step.status is StepStatus.DROPPED and step.result.get("unasked"))]
         return bool(asked) and not removal.was_cordoned
 
+    def _all(self, track: str, kind: StepKind) -> list[SagaStep]:
+        attempts = self._attempts.get((track, kind), {})
+        return [attempts[number] for number in sorted(attempts)]
+
     def _put(self, step: SagaStep) -> None:
         self._steps[step.step_id] = step
-        self._latest[step.track, step.kind] = step
+        self._index(step)
         self._changed[step.step_id] = None
+
+    def _index(self, step: SagaStep) -> None:
+        self._attempts.setdefault((step.track, step.kind), {})[step.attempt] = step
+        if step.status in OPEN_STEPS:
+            self._open[step.step_id] = None
+        else:
+            self._open.pop(step.step_id, None)
 
 
 def instance_entry(one: Launched) -> dict[str, object]:

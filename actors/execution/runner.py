@@ -156,6 +156,8 @@ class Runner:
         try:
             while True:
                 commands = _heed(run.saga, event)
+                while not inbox.empty() and not run.saga.ended:
+                    commands += _heed(run.saga, inbox.get_nowait())  # stored together: one transaction for many answers
                 await self._store(run, commands)
                 if run.saga.ended:
                     return run.stored

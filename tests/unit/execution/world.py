@@ -44,7 +44,6 @@ from domain.work import ActionStatus
 from tests.unit.postgres.builders import add_cluster
 
 POOLS = tuple(Pool(region="us-east-1", zone_id=f"use1-az{n}", instance_type="m5.large") for n in (1, 2, 3))
-JOIN_S = 60
 
 
 @dataclass
@@ -96,8 +95,8 @@ class Queued:
 class World:
     """The outside. Faults are switched by setting fields."""
 
-    clock: VirtualClock
-    database: MemoryDatabase
+    clock: Any
+    database: Any
     cluster: Cluster
     instances: dict[str, Instance] = field(default_factory=dict)
     nodes: dict[str, KubeNode] = field(default_factory=dict)
@@ -115,6 +114,7 @@ class World:
     joins: bool = True
     agent_alive: bool = True
     agent_s: float = 2.0
+    join_s: float = 60.0
     drain_fails: bool = False
     pending_pods: int = 0
     throttled: int = 0
@@ -156,12 +156,14 @@ class World:
     def settle(self) -> None:
         """Let happen what has happened by now."""
         now = self.clock.now()
+        known = {node.instance_id for node in self.nodes.values()}
         for instance in self.instances.values():
-            is_node = any(node.instance_id == instance.id for node in self.nodes.values())
-            old_enough = now - instance.launched_at >= timedelta(seconds=JOIN_S)
+            is_node = instance.id in known
+            old_enough = now - instance.launched_at >= timedelta(seconds=self.join_s)
             if self.joins and instance.tags and not is_node and old_enough and instance.state is InstanceState.RUNNING:
                 self.nodes[f"node-of-{instance.id}"] = KubeNode(name=f"node-of-{instance.id}", instance_id=instance.id)
-        for name in [n for n, node in self.nodes.items() if node.instance_id not in self.running()]:
+        running = self.running()
+        for name in [n for n, node in self.nodes.items() if node.instance_id not in running]:
             del self.nodes[name]
         for queued in self.actions.values():
             self._act(queued, now)
