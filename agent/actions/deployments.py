@@ -81,13 +81,21 @@ class DeploymentActions:
             return await self._change(deployment, payload, changes)
 
     async def resume(self) -> None:
-        """See to rollouts that an agent before us has left."""
-        for key in list(await self._load()):
-            async with self._gates.setdefault(key, asyncio.Lock()):
-                try:
-                    await self._see_earlier(key)
-                except ActionFailedError as err:
-                    log.warning("a rollout that was left behind has failed", deployment=key, error=str(err))
+        """See to rollouts that an agent before us has left.
+
+        Raises
+        ------
+        KubernetesError
+            When the store or the API server fails; what is left then is seen to by the next try.
+        """
+        await asyncio.gather(*map(self._resume_one, await self._load()))
+
+    async def _resume_one(self, key: str) -> None:
+        async with self._gates.setdefault(key, asyncio.Lock()):
+            try:
+                await self._see_earlier(key)
+            except ActionFailedError as err:
+                log.warning("a rollout that was left behind has failed", deployment=key, error=str(err))
 
     async def _change(self, deployment: JsonObject, payload: UpdateDeploymentPayload, changes: Amounts) -> JsonObject:
         before = intent_before(deployment, changes)

@@ -169,7 +169,7 @@ class Lanes:
             self._lanes[ticket.ask.lane].standing -= 1
         if ticket.is_open:
             ticket.stand = Stand.DROPPED
-        self._forget_empty()
+        self._forget_if_empty(ticket.ask.lane)
 
     def clear(self, problem: str) -> None:
         """Nobody is to be asked any more, and each ticket says why."""
@@ -210,13 +210,13 @@ class Lanes:
         ticket.problem = ""
         lane.refusals, lane.closed_until = 0, None
         lane.allowed = NO_BUDGET_SLACK if lane.free else max(0, lane.allowed - 1)
-        self._forget_empty()
+        self._forget_if_empty(ticket.ask.lane)
 
     def ended(self, ticket: Ticket, stand: Stand, *, problem: str = "") -> None:
         """There is no such pod any more, or it can never be evicted."""
         self._landed(ticket, stand)
         ticket.problem = problem
-        self._forget_empty()
+        self._forget_if_empty(ticket.ask.lane)
 
     def refused(self, ticket: Ticket, now: datetime, *, problem: str, retry_after_s: float | None) -> None:
         """The budget, or the server's rate limit, forbids it now: the whole lane waits."""
@@ -259,6 +259,7 @@ class Lanes:
             ticket.stand = stand
         return lane
 
-    def _forget_empty(self) -> None:
-        for key in [key for key, lane in self._lanes.items() if lane.is_empty]:
+    def _forget_if_empty(self, key: str) -> None:
+        lane = self._lanes.get(key)
+        if lane is not None and lane.is_empty:
             del self._lanes[key]

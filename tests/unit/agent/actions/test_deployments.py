@@ -328,6 +328,18 @@ def test_a_rollout_that_an_agent_left_in_the_middle_is_undone_by_the_next_one() 
     run(main())
 
 
+def test_a_rollout_that_was_left_and_went_well_is_forgotten_and_one_whose_deployment_is_gone_too() -> None:
+    async def main(desk: Desk) -> None:
+        deploy(desk)
+        left = {"shop/api": {"api/requests/cpu": "2"}, "shop/gone": {"api/requests/cpu": "2"}}
+        desk.store.documents["rollouts"] = left
+        await desk.actions.resume()
+        assert desk.store.documents["rollouts"] == {}
+        assert amounts(desk)["api/requests/cpu"] == "1"
+
+    at_desk(main)
+
+
 def test_an_action_handed_out_again_after_a_crash_sees_its_rollout_through() -> None:
     async def main() -> None:
         desk = Desk()
