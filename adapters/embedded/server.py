@@ -119,7 +119,7 @@ class EmbeddedServer:
         if pid is None:
             return
         send(pid, self._recipe.stop_signal)
-        if not await self._is_gone(pid, self._recipe.stop_s):
+        if not await self._is_gone(pid, self._recipe.stop_s) and self.pid() == pid:
             send(pid, signal.SIGKILL)
             await self._is_gone(pid, self._recipe.stop_s)
 
@@ -145,11 +145,17 @@ class EmbeddedServer:
 
     async def _is_gone(self, pid: int, within_s: float) -> bool:
         deadline = self._clock.monotonic() + within_s
-        while self.pid() == pid:
+        # Not by `pid`: a server takes its lock file and its command line away before it has ended.
+        while self._lives(pid):
             if self._clock.monotonic() > deadline:
                 return False
             await self._clock.sleep(POLL_S)
         return True
+
+    def _lives(self, pid: int) -> bool:
+        if self._child is not None and self._child.pid == pid:
+            return self._child.poll() is None
+        return is_alive(pid)
 
 
 def _spawn(launch: Launch) -> subprocess.Popen[bytes]:
