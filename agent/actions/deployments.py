@@ -36,6 +36,9 @@ from domain.wire.actions import UpdateDeploymentPayload
 DOCUMENT = "rollouts"
 """Name of the document in the store: what was before, of each rollout that is under way."""
 
+TRIES = 5
+"""Times that a change is sent where no answer comes."""
+
 POLL_S = 3.0
 """Between two looks at a rollout."""
 
@@ -67,18 +70,17 @@ class DeploymentActions:
         """Set requests and limits, and see the rollout through; what was is put back when it fails."""
         key = f"{payload.namespace}/{payload.name}"
         async with self._gates.setdefault(key, asyncio.Lock()):
+            was_left = mode is Mode.DO and await self._see_earlier(key)
             deployment = await self._find(payload.namespace, payload.name)
             unknown = sorted({one.name for one in payload.containers} - names_of(deployment))
             if unknown:
                 raise ActionFailedError(f"deployment {key} has no container {', '.join(unknown)}")
             changes = changes_of(wanted_of(payload.containers), amounts_of(deployment))
-            if not changes:
-                return await self._see_earlier(key)
-            await self._refuse(deployment, payload, changes)
+            if changes:
+                await self._refuse(deployment, payload, changes)
             if mode is Mode.REHEARSE:
-                await self._apply(payload, intent(deployment, changes), dry_run="All")
-                return would(f"change the resources of deployment {key}", changes=to_json(changes))
-            return await self._change(deployment, payload, changes)
+                return await self._rehearse(deployment, payload, changes)
+            return await self._change(deployment, payload, changes) if changes else {"changed": was_left}
 
     async def resume(self) -> None:
         """See to rollouts that an agent before us has left.
@@ -97,12 +99,18 @@ class DeploymentActions:
             except ActionFailedError as err:
                 log.warning("a rollout that was left behind has failed", deployment=key, error=str(err))
 
+    async def _rehearse(self, deployment: JsonObject, payload: UpdateDeploymentPayload, changes: Amounts) -> JsonObject:
+        """The API server is asked whether it would take the change."""
+        if changes:
+            await self._apply(payload, intent(deployment, changes), dry_run="All")
+        return would(f"change the resources of deployment {payload.namespace}/{payload.name}", changes=to_json(changes))
+
     async def _change(self, deployment: JsonObject, payload: UpdateDeploymentPayload, changes: Amounts) -> JsonObject:
         before = intent_before(deployment, changes)
         change = _Change(namespace=payload.namespace, name=payload.name, before=before)
         await self._remember(change)
         try:
-            applied = await self._apply(payload, intent(deployment, changes))
+            applied = await self._apply_surely(payload, intent(deployment, changes))
         except RefusedError:
             await self._forget(change)
             raise
@@ -110,13 +118,24 @@ class DeploymentActions:
         generation = applied["metadata"].get("generation", 0)
         return {"changed": True, "generation": generation, "changes": to_json(changes)}
 
-    async def _see_earlier(self, key: str) -> JsonObject:
-        """Everything is as it should be; the rollout that made it so may still be under way."""
+    async def _apply_surely(self, payload: UpdateDeploymentPayload, amounts: Amounts) -> JsonObject:
+        """Apply, again where no answer came: the same intent twice is the same as once."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._apply(payload, amounts)
+            except UnavailableError as err:
+                log.warning("a change was not answered", deployment=payload.name, error=str(err))
+                await self._clock.sleep(max(POLL_S, err.retry_after_s or 0.0))
+        return await self._apply(payload, amounts)
+
+    async def _see_earlier(self, key: str) -> bool:
+        """See a rollout through that an earlier try has left under way; whether there was one."""
         left = (await self._load()).get(key)
-        if left is not None:
-            namespace, _, name = key.partition("/")
-            await self._see_through(_Change(namespace=namespace, name=name, before=from_json(left)))
-        return {"changed": left is not None}
+        if left is None:
+            return False
+        namespace, _, name = key.partition("/")
+        await self._see_through(_Change(namespace=namespace, name=name, before=from_json(left)))
+        return True
 
     async def _see_through(self, change: _Change) -> None:
         """Wait for a rollout to end, and go back when it fails."""

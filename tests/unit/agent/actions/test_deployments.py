@@ -300,6 +300,40 @@ def test_trouble_while_watching_is_outlasted() -> None:
     at_desk(main)
 
 
+def test_a_change_that_is_not_answered_is_sent_again() -> None:
+    async def main(desk: Desk) -> None:
+        deploy(desk)
+        desk.cluster.fail("PATCH .*deployments", UnavailableError(504, "Timeout", "no answer"), times=3)
+        assert (await update(desk, payload({"cpu": "500m"}))).status == "completed"
+
+    at_desk(main)
+
+
+def test_a_change_that_is_never_answered_is_seen_to_when_the_next_one_comes() -> None:
+    async def main(desk: Desk) -> None:
+        deploy(desk)
+        desk.cluster.fail("PATCH .*deployments", UnavailableError(504, "Timeout", "no answer"), times=5)
+        assert "no answer" in ((await update(desk, payload({"cpu": "500m"}))).error_message or "")
+        assert list(desk.store.documents["rollouts"]) == ["shop/api"]
+        assert (await update(desk, payload({"cpu": "250m"}))).status == "completed"
+        assert desk.store.documents["rollouts"] == {}
+
+    at_desk(main)
+
+
+def test_nothing_that_was_left_is_undone_in_a_dry_run() -> None:
+    async def main(desk: Desk) -> None:
+        deployment = deploy(desk)
+        stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        deployment["status"]["conditions"] = [stuck]
+        desk.store.documents["rollouts"] = {"shop/api": {"api/requests/cpu": "2"}}
+        assert (await update(desk, payload({"cpu": "1"}))).status == "completed"
+        assert amounts(desk)["api/requests/cpu"] == "1"
+        assert "shop/api" in desk.store.documents["rollouts"]
+
+    at_desk(main, mode=Mode.REHEARSE)
+
+
 def test_a_change_that_validation_refuses_is_told_and_nothing_is_left_behind() -> None:
     async def main(desk: Desk) -> None:
         deploy(desk)
