@@ -31,6 +31,7 @@ class Ledger:
         self._attempts: dict[tuple[str, StepKind], dict[int, SagaStep]] = {}
         self._open: dict[str, None] = {}
         self._changed: dict[str, None] = {}
+        self._unasked: set[str] = set()
         for step in sorted(self._steps.values(), key=lambda one: (one.asked_at, one.step_id)):
             self._index(step)
 
@@ -75,7 +76,14 @@ class Ledger:
             due_at=now + timedelta(seconds=DUE_S[kind]),
         )
         self._put(step)
+        self._unasked.add(step_id)
         return step
+
+    def is_first_asking(self, step: SagaStep) -> bool:
+        """Whether a step was begun in this life and is asked for the first time; asking it counts."""
+        first = step.step_id in self._unasked
+        self._unasked.discard(step.step_id)
+        return first
 
     def change(
         self, step: SagaStep, **fields: Any

@@ -285,7 +285,7 @@ class Saga(SagaState):
         left = [track for track in self.tracks if track.removal is not None and not self.is_complete(track)]
         under_way = left[: self.spec.width]
         needed = {name for track in under_way for name in track.needs}
-        waited_for = {name for track in self.tracks if track.removal is not None for name in track.needs}
+        waited_for = {name for track in left for name in track.needs}
         return [
             track
             for track in self.tracks
@@ -341,15 +341,12 @@ class Saga(SagaState):
         track = track_of(self, step.track)
         if track is None:
             return
-        if step.retry_at is not None or step.status is StepStatus.HELD or not self._is_new(step):
+        if not self.ledger.is_first_asking(step):
             step = self.ledger.change(step, status=StepStatus.ASKED, tries=step.tries + 1, retry_at=None)
         question = self._questions.of(step, track, undoing=self.status is SagaStatus.UNDOING)
         if question is not None:
             self._asked.add(step.step_id)
             self._commands.append(question)
-
-    def _is_new(self, step: SagaStep) -> bool:
-        return step.tries == 1 and step.asked_at == self.now
 
     def _is_unwanted(self, step: SagaStep) -> bool:
         """Whether the agent may be at a removal that is undone: not asked again, only waited for."""
