@@ -67,9 +67,9 @@ class Cluster:
         """An object that is there; its key."""
         key = self.mirror.put(obj)
         if kind is POD:
-            self._tell(self._occurrences.of_pod(obj))
+            self._tell(self._occurrences.of_pod(key, obj))
         elif kind is NODE:
-            self._tell(self._occurrences.of_node(obj))
+            self._tell(self._occurrences.of_node(key, obj))
             for guard in self._guards:
                 guard.on_node(obj)
         return key
@@ -78,23 +78,18 @@ class Cluster:
         """An object that is no longer there."""
         key = key_of(obj)
         self.mirror.remove(key)
-        if kind is POD:
-            self._occurrences.forget_pod(obj)
-        elif kind is NODE:
-            self._occurrences.forget_node(obj)
-            self._tell_gone([key])
+        self._forget(kind, [key])
 
     def on_listed(self, kind: Kind, keys: set[str]) -> None:
         """A whole list has been told."""
-        gone = self.mirror.keep_only(kind.name, keys)
-        if kind is NODE:
-            self._tell_gone(gone)
+        self._forget(kind, self.mirror.keep_only(kind.name, keys))
+
+    def _forget(self, kind: Kind, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._occurrences.forget(key)
+            for guard in self._guards if kind is NODE else ():
+                guard.on_node_gone(key.rpartition("/")[2])
 
     def _tell(self, events: Iterable[JsonObject]) -> None:
         for event in events:
             self._events.put(event)
-
-    def _tell_gone(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            for guard in self._guards:
-                guard.on_node_gone(key.rpartition("/")[2])

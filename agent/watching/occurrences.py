@@ -39,32 +39,30 @@ class Occurrences:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told: dict[str, datetime] = {}
-        self._was_ready: set[str] = set()
-        self._evicted: set[str] = set()
+        self._ready_before: dict[str, str] = {}
+        self._evicted: dict[str, str] = {}
         self.evicted = 0
 
-    def of_pod(self, pod: Mapping[str, Any]) -> list[JsonObject]:
-        """Events that the pod as it is now tells, and that were not told before."""
+    def of_pod(self, key: str, pod: Mapping[str, Any]) -> list[JsonObject]:
+        """Events that the pod as it is now tells, and that were not told before. ``key`` is what it is forgotten by."""
         metadata, status = _map(pod, "metadata"), _map(pod, "status")
-        self._count_eviction(metadata, status)
+        if status.get("reason") == "Evicted" and self._evicted.get(key) != _uid(pod):
+            self._evicted[key] = _uid(pod)
+            self.evicted += 1
         return self._new([*_pending(metadata, status), *_killed(pod, metadata, status)])
 
-    def of_node(self, node: Mapping[str, Any]) -> list[JsonObject]:
+    def of_node(self, key: str, node: Mapping[str, Any]) -> list[JsonObject]:
         """The same of a node."""
-        uid = str(_map(node, "metadata").get("uid") or "")
         ready = _condition(_map(node, "status"), "Ready")
         if ready.get("status") == "True":
-            self._was_ready.add(uid)
+            self._ready_before[key] = _uid(node)
             return []
-        return self._new(_not_ready(node, ready, was_ready=uid in self._was_ready))
+        return self._new(_not_ready(node, ready, was_ready=self._ready_before.get(key) == _uid(node)))
 
-    def forget_node(self, node: Mapping[str, Any]) -> None:
-        """A node has gone."""
-        self._was_ready.discard(str(_map(node, "metadata").get("uid") or ""))
-
-    def forget_pod(self, pod: Mapping[str, Any]) -> None:
-        """A pod has gone."""
-        self._evicted.discard(str(_map(pod, "metadata").get("uid") or ""))
+    def forget(self, key: str) -> None:
+        """An object has gone."""
+        self._ready_before.pop(key, None)
+        self._evicted.pop(key, None)
 
     def _new(self, events: list[JsonObject]) -> list[JsonObject]:
         now = self._clock.now()
@@ -77,12 +75,6 @@ class Occurrences:
         if fresh:
             self._told = {event_id: at for event_id, at in self._told.items() if now - at < TOLD_FOR}
         return fresh
-
-    def _count_eviction(self, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> None:
-        uid = str(metadata.get("uid") or "")
-        if status.get("reason") == "Evicted" and uid not in self._evicted:
-            self._evicted.add(uid)
-            self.evicted += 1
 
 
 def _pending(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[JsonObject]:
@@ -177,6 +169,10 @@ def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _list(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     found = value.get(key)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _uid(obj: Mapping[str, Any]) -> str:
+    return str(_map(obj, "metadata").get("uid") or "")
 
 
 def _time(text: object) -> datetime | None:

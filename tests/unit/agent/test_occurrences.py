@@ -28,7 +28,7 @@ def only(events: list[dict[str, Any]]) -> AgentEvent:
 
 
 def test_a_container_killed_for_want_of_memory_is_told_with_its_limit_and_deployment(occurrences: Occurrences) -> None:
-    event = only(occurrences.of_pod(pod(containerStatuses=[killed(BEFORE)])))
+    event = only(occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(BEFORE)])))
     assert isinstance(event, OomKilled)
     assert (event.namespace, event.pod, event.container, event.node) == ("shop", "api-1", "api", "n1")
     assert event.limit_bytes == 256 << 20
@@ -39,32 +39,32 @@ def test_a_container_killed_for_want_of_memory_is_told_with_its_limit_and_deploy
 def test_the_same_death_is_told_once_before_and_after_the_restart_of_the_container(occurrences: Occurrences) -> None:
     ended = killed(BEFORE)
     ended["state"], ended["lastState"] = ended["lastState"], {}
-    (first,) = occurrences.of_pod(pod(containerStatuses=[ended]))
-    assert occurrences.of_pod(pod(containerStatuses=[killed(BEFORE)])) == []
+    (first,) = occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[ended]))
+    assert occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(BEFORE)])) == []
     fresh = Occurrences(VirtualClock(datetime.fromisoformat(NOW)))
-    (again,) = fresh.of_pod(pod(containerStatuses=[killed(BEFORE)]))
+    (again,) = fresh.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(BEFORE)]))
     assert again["event_id"] == first["event_id"]
 
 
 def test_two_deaths_are_two_events(occurrences: Occurrences) -> None:
-    assert len(occurrences.of_pod(pod(containerStatuses=[killed(BEFORE)]))) == 1
-    assert len(occurrences.of_pod(pod(containerStatuses=[killed(NOW)]))) == 1
+    assert len(occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(BEFORE)]))) == 1
+    assert len(occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(NOW)]))) == 1
 
 
 def test_what_happened_long_ago_is_not_told(occurrences: Occurrences) -> None:
-    assert occurrences.of_pod(pod(containerStatuses=[killed(LONG_AGO)])) == []
-    assert occurrences.of_pod(pod(**unschedulable(LONG_AGO))) == []
-    assert occurrences.of_node(node(ready="Unknown", since=LONG_AGO)) == []
+    assert occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[killed(LONG_AGO)])) == []
+    assert occurrences.of_pod("Pod/shop/api-1", pod(**unschedulable(LONG_AGO))) == []
+    assert occurrences.of_node("Node//n1", node(ready="Unknown", since=LONG_AGO)) == []
 
 
 def test_a_container_that_failed_by_itself_was_not_killed(occurrences: Occurrences) -> None:
     status = killed(BEFORE)
     status["lastState"]["terminated"]["reason"] = "Error"
-    assert occurrences.of_pod(pod(containerStatuses=[status])) == []
+    assert occurrences.of_pod("Pod/shop/api-1", pod(containerStatuses=[status])) == []
 
 
 def test_a_pod_that_no_node_takes_is_told_with_the_schedulers_words(occurrences: Occurrences) -> None:
-    event = only(occurrences.of_pod(pod(**unschedulable(BEFORE))))
+    event = only(occurrences.of_pod("Pod/shop/api-1", pod(**unschedulable(BEFORE))))
     assert isinstance(event, PodPending)
     assert (event.pod, event.reason) == ("api-1", "Unschedulable")
     assert "Insufficient cpu" in event.message
@@ -73,12 +73,12 @@ def test_a_pod_that_no_node_takes_is_told_with_the_schedulers_words(occurrences:
 def test_a_pod_that_is_held_back_on_purpose_is_not_pending(occurrences: Occurrences) -> None:
     status = unschedulable(BEFORE)
     status["conditions"][0]["reason"] = "SchedulingGated"
-    assert occurrences.of_pod(pod(**status)) == []
+    assert occurrences.of_pod("Pod/shop/api-1", pod(**status)) == []
 
 
 def test_a_node_that_stops_being_ready_is_told_with_its_pool(occurrences: Occurrences) -> None:
-    assert occurrences.of_node(node()) == []
-    event = only(occurrences.of_node(node(ready="Unknown", since=BEFORE)))
+    assert occurrences.of_node("Node//n1", node()) == []
+    event = only(occurrences.of_node("Node//n1", node(ready="Unknown", since=BEFORE)))
     assert isinstance(event, NodeNotReady)
     assert (event.node, event.instance_id) == ("n1", "i-0n1")
     assert event.pool is not None
@@ -88,7 +88,7 @@ def test_a_node_that_stops_being_ready_is_told_with_its_pool(occurrences: Occurr
 def test_a_node_without_labels_of_a_cloud_is_told_without_a_pool(occurrences: Occurrences) -> None:
     bare = node(ready="False", since=BEFORE)
     bare["metadata"]["labels"] = {"node.kubernetes.io/instance-type": "Big Server"}
-    event = only(occurrences.of_node(bare))
+    event = only(occurrences.of_node("Node//n1", bare))
     assert isinstance(event, NodeNotReady)
     assert event.pool is None
 
@@ -96,18 +96,27 @@ def test_a_node_without_labels_of_a_cloud_is_told_without_a_pool(occurrences: Oc
 def test_a_node_that_has_just_been_made_is_starting(occurrences: Occurrences) -> None:
     starting = node(ready="False", since=BEFORE)
     starting["metadata"]["creationTimestamp"] = BEFORE
-    assert occurrences.of_node(starting) == []
+    assert occurrences.of_node("Node//n1", starting) == []
     ready = node()
     ready["metadata"]["creationTimestamp"] = BEFORE
-    assert occurrences.of_node(ready) == []
-    assert len(occurrences.of_node(starting | {"status": node(ready="False", since=NOW)["status"]})) == 1
+    assert occurrences.of_node("Node//n1", ready) == []
+    assert len(occurrences.of_node("Node//n1", starting | {"status": node(ready="False", since=NOW)["status"]})) == 1
 
 
 def test_evicted_pods_are_counted_once(occurrences: Occurrences) -> None:
     evicted = pod(phase="Failed", reason="Evicted")
     for _ in range(3):
-        assert occurrences.of_pod(evicted) == []
+        assert occurrences.of_pod("Pod/shop/api-1", evicted) == []
     assert occurrences.evicted == 1
+    occurrences.forget("Pod/shop/api-1")
+    assert occurrences._evicted == {}
+
+
+def test_another_node_of_the_same_name_is_starting_too(occurrences: Occurrences) -> None:
+    assert occurrences.of_node("Node//n1", node()) == []
+    other = node(ready="False", since=BEFORE)
+    other["metadata"] |= {"uid": "another", "creationTimestamp": BEFORE}
+    assert occurrences.of_node("Node//n1", other) == []
 
 
 @pytest.mark.parametrize(
@@ -120,4 +129,4 @@ def test_evicted_pods_are_counted_once(occurrences: Occurrences) -> None:
     ],
 )
 def test_a_status_that_tells_too_little_tells_nothing(occurrences: Occurrences, status: dict[str, Any]) -> None:
-    assert occurrences.of_pod(pod(**status)) == []
+    assert occurrences.of_pod("Pod/shop/api-1", pod(**status)) == []
