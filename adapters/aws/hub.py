@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import botocore.session
 
@@ -21,6 +22,9 @@ from adapters.aws.prices.source import BotoPriceSource
 from adapters.catalog.advisor import ADVISOR_URL
 from adapters.clock import Clock
 from adapters.redis.connection import connect
+
+MOST_EXECUTORS = 4_096
+"""Executors kept: each remembers the zones of its account and region, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,11 @@ async def open_aws(
     """
     redis, calls = connect(redis_url), Calls()
     clients = Clients(calls, RedisBuckets(redis), clock, endpoint_url=endpoint_url, home=home, own=own)
+
+    @lru_cache(maxsize=MOST_EXECUTORS)
+    def executor(place: Place) -> BotoExecutor:
+        return BotoExecutor(clients, place, clock)
+
     try:
         yield Aws(
             accounts=BotoAccountAccess(
@@ -67,7 +76,7 @@ async def open_aws(
             ),
             discovery=BotoDiscovery(clients, clock),
             prices=BotoPriceSource(clients, clock, advisor_url=advisor_url),
-            executor=lambda place: BotoExecutor(clients, place, clock),
+            executor=executor,
         )
     finally:
         calls.close()

@@ -29,7 +29,7 @@ OTHERS: Mapping[str, Bucket] = {
     "auto-scaling": Bucket(size=20, per_s=5),
     "cloudwatch": Bucket(size=50, per_s=20),
     "eks": Bucket(size=20, per_s=5),
-    "iam": Bucket(size=5, per_s=2),
+    "iam": Bucket(size=20, per_s=5),
     "pricing": Bucket(size=10, per_s=5),
     "sts": Bucket(size=50, per_s=20),
 }

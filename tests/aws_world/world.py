@@ -29,7 +29,7 @@ _SUBNET = re.compile(rb"<subnetId>([^<]+)</subnetId>")
 _ZONE_NAME = re.compile(rb"<zoneName>([^<]+)</zoneName>")
 _ZONE_ID = re.compile(rb"<zoneId>([^<]+)</zoneId>")
 
-SERVICES: tuple[SERVICE_NAMES, ...] = ("autoscaling", "cloudwatch", "ec2", "eks", "iam", "sts")
+SERVICES: tuple[SERVICE_NAMES, ...] = ("autoscaling", "cloudformation", "cloudwatch", "ec2", "eks", "iam", "sts")
 """Those of moto that are asked here."""
 
 HOME = "home"

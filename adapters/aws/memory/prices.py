@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from adapters.aws.ports.prices import PriceChange, SpotPrices
+from adapters.aws.ports.prices import LastPrices, PriceChange, SpotPrices
 from adapters.catalog.advisor import AdviceByRegion
 
 
@@ -52,3 +52,9 @@ class MemoryPriceHistory:
         """Keep changes."""
         known = {(change.pool, change.at) for change in self.changes}
         self.changes += [change for change in changes if (change.pool, change.at) not in known]
+
+    async def last(self, region: str) -> LastPrices | None:
+        """What was kept last of each pool."""
+        changes = sorted((c for c in self.changes if c.pool.region == region), key=lambda change: change.at)
+        spot = {(change.pool.instance_type, change.pool.zone_id): change.micro_usd_per_h for change in changes}
+        return LastPrices(spot=spot, at=changes[-1].at) if changes else None

@@ -39,11 +39,25 @@ class PriceChange:
         require_utc(at=self.at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastPrices:
+    """The last Spot prices of a region that were kept, and when the youngest of them was."""
+
+    spot: SpotPrices
+    at: datetime
+
+    def __post_init__(self) -> None:
+        require_utc(at=self.at)
+
+
 class PriceHistory(Protocol):
     """Keeps changes of Spot prices, for charts and for learning."""
 
     async def append(self, changes: Sequence[PriceChange]) -> None:
         """Keep changes; one that is kept already is not kept twice."""
+
+    async def last(self, region: str) -> LastPrices | None:
+        """What was kept last of each pool, for a process that has just started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ class PriceKeeper:
         known = start or {}
         self._known = {region: known.get(region, RegionPrices(region=region)) for region in regions}
         self._problems: dict[str, str] = {}
+        self._unrecalled = set(regions)
 
     @property
     def known(self) -> Mapping[str, RegionPrices]:
@@ -76,6 +77,7 @@ class PriceKeeper:
         TransientError
             Redis or the history is away. Sources that fail raise nothing: the report names them.
         """
+        await self._recall()
         outcomes = await asyncio.gather(*(self._refresh(region) for region in self._known))
         changes = [change for found in outcomes if found is not None for change in found]
         if changes:
@@ -126,6 +128,14 @@ class PriceKeeper:
         before, now = self._known[region], self._clock.now()
         self._known[region] = replace(before, spot=spot, spot_at=now)
         return list(changes_of(region, before.spot, spot, at=now))
+
+    async def _recall(self) -> None:
+        """After a start: what was kept last is what the first answers are compared with, and serves if none comes."""
+        for region in sorted(self._unrecalled):
+            last = await self._history.last(region)
+            if last is not None and self._known[region].spot_at is None:
+                self._known[region] = replace(self._known[region], spot=last.spot, spot_at=last.at)
+            self._unrecalled.discard(region)
 
     def _is_due(self, at: datetime | None) -> bool:
         return at is None or self._clock.now() - at >= ON_DEMAND_EVERY

@@ -1,5 +1,7 @@
 """Discovery against moto: clusters, groups, instances, volumes and usage, and what happens where it may not look."""
 
+import asyncio
+
 import pytest
 
 from adapters.aws.clients import Clients
@@ -12,6 +14,7 @@ from domain.errors import TransientError
 from domain.market import CapacityType
 from tests.aws_world import fill
 from tests.aws_world.fill import Customer
+from tests.aws_world.prefilled import Prefilled
 from tests.aws_world.world import Fault, World
 from tests.integration.aws.conftest import HurriedClock
 from tests.unit.aws.builders import REGION, make_role
@@ -143,3 +146,21 @@ async def test_an_account_of_which_nothing_can_be_seen_is_told_as_passing(
     world.faults.append(Fault(operation="ListClusters", code="ServerException", status=500, times=99))
     with pytest.raises(TransientError, match="no region"):
         await discovery.discover(make_role(), regions=[REGION])
+
+
+async def test_many_accounts_side_by_side_are_each_seen_whole_and_apart(discovery: BotoDiscovery, world: World) -> None:
+    world.prefilled = Prefilled(regions=(REGION, FAR), clusters=3, nodes=4)
+    roles = [make_role(f"30000000000{number}") for number in range(3)]
+    found = await asyncio.gather(*(discovery.discover(role, regions=[REGION, FAR, EMPTY]) for role in roles))
+    for role, one in zip(roles, found, strict=True):
+        assert [(cluster.region, cluster.name) for cluster in one.clusters] == [
+            (FAR, "shop-1"),
+            (REGION, "shop-0"),
+            (REGION, "shop-2"),
+        ]
+        assert all(f":{role.account_id}:" in cluster.arn for cluster in one.clusters)
+        instances = [instance for cluster in one.clusters for instance in cluster.instances]
+        assert len({instance.id for instance in instances}) == 12
+        assert {instance.cpu_utilization for instance in instances} == {0.25}
+        assert {sum(volume.root for volume in instance.volumes) for instance in instances} == {1}
+    assert len({i.id for one in found for c in one.clusters for i in c.instances}) == 36

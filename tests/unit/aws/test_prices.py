@@ -82,6 +82,25 @@ async def test_prices_that_are_too_old_are_not_given_out_any_more(setting: Setti
     assert setting.keeper.known[EAST].spot == SPOT
 
 
+async def test_after_a_restart_only_what_changed_meanwhile_enters_the_history(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    await setting.clock.advance(600)
+    setting.source.spot_prices[WEST] = {("m6i.large", "usw2-az1"): 31_000}
+    again = PriceKeeper(setting.source, setting.store, setting.history, setting.clock, regions=[EAST, WEST])
+    assert (await again.refresh_prices()).changes == 1
+
+
+async def test_after_a_restart_the_last_prices_serve_where_the_source_is_away(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    await setting.clock.advance(700)
+    assert await setting.stored() is None
+    setting.source.failing[EAST] = TransientError("away")
+    again = PriceKeeper(setting.source, setting.store, setting.history, setting.clock, regions=[EAST])
+    (east,) = (await again.refresh_prices()).ages
+    assert east.spot == timedelta(seconds=700)
+    assert await setting.stored() == {"use1-az1": 35_000, "use1-az2": 36_000}
+
+
 async def test_a_problem_is_forgotten_when_it_has_passed(setting: Setting) -> None:
     setting.source.failing[EAST] = RejectedError("not allowed")
     assert (await setting.keeper.refresh_prices()).problems
