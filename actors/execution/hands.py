@@ -83,9 +83,18 @@ class Hands:
         self._clock = clock
 
     async def ruling(self, spec: SagaSpec) -> Ruling:
-        """Whether a saga may change anything at all."""
-        async with asyncio.timeout(CALL_S):
-            return await self._permit.ask(_where(spec), "begin a saga")
+        """Whether a saga may change anything at all.
+
+        Raises
+        ------
+        TransientError
+            Nobody can say now.
+        """
+        try:
+            async with asyncio.timeout(CALL_S):
+                return await self._permit.ask(_where(spec), "begin a saga")
+        except TimeoutError as err:
+            raise TransientError("no permit came in time") from err
 
     async def carry_out(self, spec: SagaSpec, command: Command) -> Input | None:
         """Do what one command asks."""

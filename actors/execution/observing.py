@@ -1,10 +1,10 @@
 """Steps that wait for something, against what can be seen now."""
 
 from actors.execution.ports import ClusterLook
-from actors.execution.returning import track_of
+from actors.execution.returning import track_of, undoing
 from actors.execution.state import SagaState, texts
 from actors.execution.tracks import Track
-from domain.saga import LaunchOrder, SagaStep, StepKind, StepStatus
+from domain.saga import LaunchOrder, SagaStatus, SagaStep, StepKind, StepStatus
 
 
 def observe(state: SagaState, look: ClusterLook) -> None:
@@ -77,11 +77,14 @@ def _see_detached(state: SagaState, step: SagaStep, track: Track) -> None:
 
 
 def _notice_gone(state: SagaState) -> None:
-    """A node that AWS or somebody else has ended needs no more of us."""
-    for track in state.tracks:
-        if track.removal is None or not state.ledger.current(track):
+    """What AWS or somebody else has ended needs no more of us."""
+    tracks = [*state.tracks, *(undoing(state) if state.status is SagaStatus.UNDOING else ())]
+    for track in tracks:
+        if StepKind.GONE not in track.kinds or state.is_complete(track) or not state.sight.is_ending(track.instance_id):
             continue
-        if state.sight.is_ending(track.instance_id) and not state.ledger.is_past(track.removal):
-            for step in [one for one in state.ledger.open() if one.track == track.name]:
-                state.ledger.end(step, StepStatus.DROPPED, state.now, error="the instance has ended by itself")
-            state.done(state.ledger.begin(track, StepKind.GONE, state.now), {"by": "somebody else"})
+        asked = state.ledger.latest(track.name, StepKind.TERMINATE)
+        if asked is not None and asked.status in (StepStatus.ASKED, StepStatus.DONE):
+            continue
+        for step in [one for one in state.ledger.open() if one.track == track.name]:
+            state.ledger.end(step, StepStatus.DROPPED, state.now, error="the instance has ended by itself")
+        state.done(state.ledger.begin(track, StepKind.GONE, state.now), {"by": "somebody else"})

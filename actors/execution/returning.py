@@ -46,6 +46,18 @@ def node_to_empty(state: SagaState, order: LaunchOrder, instance_id: str) -> str
     return state.ledger.joined(order).get(instance_id) or (view.name if view else "")
 
 
+def lost_replacement(state: SagaState) -> str:
+    """A new node that ends while the old one stands: emptying that would leave its pods without a place."""
+    for removal in state.spec.removals:
+        if not state.ledger.is_touched(removal) or state.ledger.is_past(removal):
+            continue
+        for order in state.spec.launches:
+            lost = [one.instance_id for one in state.ledger.launched(order) if state.sight.is_ending(one.instance_id)]
+            if order.name in removal.after and lost:
+                return f"{lost[0]}, which replaces node {removal.node}, ends"
+    return ""
+
+
 def track_of(state: SagaState, name: str) -> Track | None:
     """The track of a step."""
     known = next((track for track in state.tracks if track.name == name), None)

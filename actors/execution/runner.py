@@ -7,6 +7,7 @@ restart each open step is asked again, which first looks whether it has happened
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -19,7 +20,7 @@ from actors.execution.saga import Saga
 from adapters.clock import Clock
 from adapters.postgres.ports import Database
 from domain.audit import AuditEntry
-from domain.errors import InvariantError, TransientError
+from domain.errors import InvariantError, RejectedError, TransientError
 from domain.saga import OPEN_SAGAS, SagaSpec, SagaStatus, StoredSaga
 
 LOOK_EVERY_S = 5.0
@@ -79,8 +80,17 @@ class Runner:
         return await self.wait(spec.id)
 
     async def wait(self, saga_id: UUID) -> StoredSaga:
-        """The end of a saga that runs here."""
-        return await asyncio.shield(self._tasks[saga_id])
+        """The end of a saga that runs here.
+
+        Raises
+        ------
+        RejectedError
+            It does not.
+        """
+        task = self._tasks.get(saga_id)
+        if task is None:
+            raise RejectedError(f"saga {saga_id} does not run here")
+        return await asyncio.shield(task)
 
     async def resume(self, cluster_ids: Sequence[UUID]) -> tuple[UUID, ...]:
         """Take up what has not ended of these clusters; ids of what was taken up."""
@@ -115,25 +125,30 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _go(self, saga: StoredSaga) -> None:
-        running = self._tasks.get(saga.id)
-        if running is None or running.done():
-            self._inboxes[saga.id] = asyncio.Queue()
-            self._clusters[saga.id] = saga.cluster_id
-            self._tasks[saga.id] = asyncio.create_task(self._drive(saga.id, saga.organization_id))
+        if saga.id in self._tasks:
+            return
+        self._inboxes[saga.id] = asyncio.Queue()
+        self._clusters[saga.id] = saga.cluster_id
+        task = asyncio.create_task(self._drive(saga.id, saga.organization_id))
+        self._tasks[saga.id] = task
+        task.add_done_callback(partial(self._let_go, saga.id))
+
+    def _let_go(self, saga_id: UUID, task: "asyncio.Task[StoredSaga]") -> None:
+        for kept in (self._tasks, self._inboxes, self._clusters):
+            kept.pop(saga_id, None)
+        if not task.cancelled() and (err := task.exception()) is not None:
+            _log.error("a saga cannot go on", saga=str(saga_id), error=str(err))
 
     async def _drive(self, saga_id: UUID, organization_id: UUID) -> StoredSaga:
         """Run one saga to its end, read anew whenever the database has failed it."""
         pause_s = 1.0
-        try:
-            while True:
-                try:
-                    return await self._live(await self._load(saga_id, organization_id))
-                except TransientError as err:
-                    _log.warning("a saga waits for the database", saga=str(saga_id), error=str(err))
-                await self._clock.sleep(pause_s)
-                pause_s = min(MAX_PAUSE_S, 2 * pause_s)
-        finally:
-            del self._inboxes[saga_id], self._clusters[saga_id]
+        while True:
+            try:
+                return await self._live(await self._load(saga_id, organization_id))
+            except TransientError as err:
+                _log.warning("a saga waits for the database", saga=str(saga_id), error=str(err))
+            await self._clock.sleep(pause_s)
+            pause_s = min(MAX_PAUSE_S, 2 * pause_s)
 
     async def _load(self, saga_id: UUID, organization_id: UUID) -> "_Running":
         async with self._database.tenant(organization_id) as tx:

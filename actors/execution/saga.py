@@ -29,7 +29,7 @@ from actors.execution.limits import GATE_SHARE, GRACE, HELD_S, LOST_AFTER, pause
 from actors.execution.observing import observe
 from actors.execution.ports import Ruling
 from actors.execution.questions import Questions, choose_pools, projected_micro_usd
-from actors.execution.returning import is_kept, past, track_of, undoing
+from actors.execution.returning import is_kept, lost_replacement, past, track_of, undoing
 from actors.execution.state import SagaState, texts
 from actors.execution.tracks import (
     BY_AGENT,
@@ -264,6 +264,7 @@ class Saga(SagaState):
     def _go_on(self) -> None:
         if self.status is SagaStatus.RUNNING:
             problem = next((text for track in self.tracks if (text := self.ledger.has_failed(track))), "")
+            problem = problem or lost_replacement(self)
             if problem:
                 self._abort(problem)
         for track in self._tracks():

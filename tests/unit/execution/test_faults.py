@@ -1,15 +1,19 @@
 """What goes wrong outside while a plan is carried out."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from actors.execution.backoff import PoolBackoff
 from actors.execution.ports import Ruling, Where
 from actors.execution.sweep import sweep
+from adapters.postgres.ports import Transaction
 from domain.audit import AuditQuery
 from domain.commands import EvidenceKind
+from domain.errors import RejectedError, TransientError
 from domain.market import CapacityType
 from domain.paging import PageRequest
 from domain.saga import InstanceState, LaunchFailure, SagaSpec, SagaStatus, StepKind, StepStatus, StoredSaga
@@ -327,6 +331,42 @@ async def test_a_node_that_aws_takes_meanwhile_needs_no_more_of_us() -> None:
     await service.runner.close()
     assert ended is not None
     assert (ended.status, world.running(), world.actions) == (SagaStatus.DONE, {"i-new-1"}, {})
+
+
+async def test_a_replacement_that_is_taken_while_the_old_node_stands_saves_the_old_node() -> None:
+    world = await make_world()
+    world.agent_s = 30.0
+    service = make_service(world)
+    spec = replacing(world, "a")
+    await service.runner.start(spec)
+    await world.clock.advance(75)
+    world.instances["i-new-1"].state = InstanceState.ENDED
+    ended = await service.until_ended(spec.id)
+    await service.runner.close()
+    assert ended is not None
+    assert (ended.status, ended.reason) == (SagaStatus.UNDONE, "i-new-1, which replaces node a, ends")
+    assert (world.running(), world.nodes["a"].cordoned, world.nodes["a"].pods) == ({"i-a"}, False, 3)
+
+
+async def test_the_database_may_go_away_for_a_while() -> None:
+    world = await make_world()
+    service = make_service(world)
+    spec = replacing(world, "a")
+    away = iter([False] * 6 + [True] * 5)
+    tenant = service.runner._database.tenant
+
+    def sometimes_away(organization_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        if next(away, False):
+            raise TransientError("the database is away")
+        return tenant(organization_id)
+
+    service.runner._database.tenant = sometimes_away  # type: ignore[method-assign]
+    await service.runner.start(spec)
+    ended = await service.until_ended(spec.id)
+    assert ended is not None
+    assert (ended.status, world.launched_ever(), world.running()) == (SagaStatus.DONE, 1, {"i-new-1"})
+    with pytest.raises(RejectedError):
+        await service.runner.wait(spec.id)
 
 
 async def test_a_plan_for_nodes_that_are_gone_is_not_begun() -> None:
