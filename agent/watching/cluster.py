@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import structlog
+
 from agent.clock import Clock
 from agent.kubernetes.api import JsonObject, KubernetesApi
 from agent.ports import EventSink, Guard
@@ -11,6 +13,8 @@ from agent.watching.mirror import Mirror
 from agent.watching.occurrences import Occurrences
 from agent.watching.reflector import Reflector
 from domain.delta import key_of
+
+log = structlog.get_logger(__name__)
 
 
 class Cluster:
@@ -66,12 +70,10 @@ class Cluster:
     def on_object(self, kind: Kind, obj: JsonObject) -> str:
         """An object that is there; its key."""
         key = self.mirror.put(obj)
-        if kind is POD:
-            self._tell(self._occurrences.of_pod(key, obj))
-        elif kind is NODE:
-            self._tell(self._occurrences.of_node(key, obj))
-            for guard in self._guards:
-                guard.on_node(obj)
+        try:
+            self._show(kind, key, obj=obj)
+        except Exception:  # noqa: BLE001 - one object: what it does to whoever looks at it must not hide the others
+            log.exception("an object could not be looked at", key=key)
         return key
 
     def on_gone(self, kind: Kind, obj: JsonObject) -> None:
@@ -83,6 +85,14 @@ class Cluster:
     def on_listed(self, kind: Kind, keys: set[str]) -> None:
         """A whole list has been told."""
         self._forget(kind, self.mirror.keep_only(kind.name, keys))
+
+    def _show(self, kind: Kind, key: str, *, obj: JsonObject) -> None:
+        if kind is POD:
+            self._tell(self._occurrences.of_pod(key, obj))
+        elif kind is NODE:
+            self._tell(self._occurrences.of_node(key, obj))
+            for guard in self._guards:
+                guard.on_node(obj)
 
     def _forget(self, kind: Kind, keys: Iterable[str]) -> None:
         for key in keys:

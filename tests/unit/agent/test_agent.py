@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from adapters.clock import VirtualClock
 from agent.runtime import Agent, Hands, Tools
 from agent.service.errors import ServiceAwayError
@@ -197,6 +199,22 @@ async def test_while_the_service_is_away_the_guard_goes_on_and_nothing_is_lost()
         assert [event["event_type"] for event in world.service.events] == ["node_not_ready"]
         assert world.service.objects is not None
         assert "Node//n2" in world.service.objects
+
+
+async def test_a_node_that_the_guard_stumbles_over_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_node(_: GuardTwin, node: dict[str, Any]) -> None:
+        if node["metadata"]["name"] == "n1":
+            raise KeyError("spec")
+        guard.nodes.add(node["metadata"]["name"])
+
+    async with running(begin=False) as world:
+        guard = world.guard
+        monkeypatch.setattr(GuardTwin, "on_node", on_node)
+        world.kubernetes.put(node("n2"))
+        await start(world)
+        assert guard.nodes == {"n2"}
+        assert world.service.objects is not None
+        assert world.service.objects.count("Node") == 2
 
 
 async def test_with_a_wrong_key_it_stays_up_is_not_ready_and_guards_all_the_same() -> None:
