@@ -72,7 +72,7 @@ class Cluster:
         key = self.mirror.put(obj)
         try:
             self._show(kind, key, obj=obj)
-        except Exception:  # noqa: BLE001 - one object: what it does to whoever looks at it must not hide the others
+        except Exception:  # one object: what it does to whoever looks at it must not hide the others
             log.exception("an object could not be looked at", key=key)
         return key
 
