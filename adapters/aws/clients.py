@@ -19,16 +19,16 @@ from domain.errors import InvariantError
 
 T = TypeVar("T")
 
-READING = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=16,
-)
-"""Seconds and tries of one request that changes nothing; standard mode backs off with jitter and knows throttling."""
+CONNECT_S = 5
+SILENCE_S = 60.0
+"""Longest silence of AWS on one request. Filling a fleet takes seconds, a page of prices about one."""
 
-CHANGING = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1})
-"""A change is asked once: whether it was done is looked up before it is asked again."""
+TRIES = {Scope.READ: 4, Scope.CHANGE: 1}
+"""How often a request is sent at most; standard mode backs off with jitter and knows throttling. A change is sent once:
+whether it was carried out is looked up before it is sent again."""
+
+CONNECTIONS = 16
+"""Kept open for each client."""
 
 MOST_WAIT_S = 60.0
 """Longest wait for a token; what takes longer is better tried in the next round."""
@@ -51,6 +51,8 @@ class Clients:
         Stands in for AWS in tests; by default AWS, or what ``AWS_ENDPOINT_URL`` says.
     home
         Region of our own calls: STS.
+    silence_s
+        Longest silence of AWS on one request.
     own
         Our own session; by default from the usual AWS configuration.
     """
@@ -63,6 +65,7 @@ class Clients:
         *,
         endpoint_url: str | None = None,
         home: str = "us-east-1",
+        silence_s: float = SILENCE_S,
         own: Callable[[], botocore.session.Session] = botocore.session.Session,
     ) -> None:
         self._calls = calls
@@ -70,6 +73,7 @@ class Clients:
         self._clock = clock
         self._endpoint_url = endpoint_url
         self._home = home
+        self._silence_s = silence_s
         self._sessions = Sessions(self._sts, own)
         self._clients: dict[tuple[Scope, str, str], Any] = {}
         self._lock = threading.Lock()
@@ -130,13 +134,20 @@ class Clients:
         with self._lock:
             known = self._clients.get((scope, service, region))
             if known is None:
-                config = READING if scope is Scope.READ else CHANGING
                 known = self._sessions.shared().create_client(
-                    service, region_name=region, endpoint_url=self._endpoint_url, config=config
+                    service, region_name=region, endpoint_url=self._endpoint_url, config=self._config(scope)
                 )
                 _Gates(self._calls, self._buckets, self._clock, region=region).put_before(known)
                 self._clients[(scope, service, region)] = known
             return known
+
+    def _config(self, scope: Scope) -> Config:
+        return Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=self._silence_s,
+            retries={"mode": "standard", "total_max_attempts": TRIES[scope]},
+            max_pool_connections=CONNECTIONS,
+        )
 
 
 class _Gates:

@@ -47,7 +47,7 @@ class Fault:
     after
         The request is carried out first: its answer is what gets lost.
     delay_s
-        Waits this long before it answers.
+        Waits this long before it answers: longer than the caller does is a time-out.
     """
 
     operation: str
@@ -128,14 +128,14 @@ class World:
 
     def _answer(self, asked: Asked, account: str, environ: dict[str, Any]) -> Answer:
         fault = self._fault(asked, account)
-        if fault is not None and fault.delay_s:
-            time.sleep(fault.delay_s)
         if fault is not None and not fault.after:
+            time.sleep(fault.delay_s)
             return refusal(asked, fault.code, "as told", status=fault.status)
         answer = self._refused(asked, account) or self._own(asked, account, environ) or self._of_moto(asked, environ)
         if asked.operation == "AssumeRole" and (found := _KEY.search(answer[2])):
             self.accounts[found.group(1).decode()] = asked.form["RoleArn"].split(":")[4]
         if fault is not None:
+            time.sleep(fault.delay_s)
             return refusal(asked, fault.code, "the answer is lost", status=fault.status)
         return answer
 

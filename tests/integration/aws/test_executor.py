@@ -2,9 +2,11 @@
 
 import pytest
 
+from adapters.aws.calls import Calls
 from adapters.aws.clients import Clients
 from adapters.aws.executor.executor import BotoExecutor
 from adapters.aws.failures import DeniedError, SafeModeError
+from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.aws.ports.executor import ClusterRef, Done, GroupSize
 from domain.errors import InvariantError, RejectedError, TransientError
 from domain.market import Pool
@@ -12,9 +14,12 @@ from domain.saga import TAG_STEP, LaunchFailure
 from tests.aws_world import fill
 from tests.aws_world.fill import Customer
 from tests.aws_world.world import Fault, World
-from tests.integration.aws.conftest import HurriedClock
+from tests.integration.aws.conftest import Here, HurriedClock, own_session
 from tests.unit.aws.builders import CLUSTER, REGION, Allowing, Refusing, make_order, make_place, make_pool
 from tests.unit.aws.contracts import ExecutorContract, Group, unused
+
+HASTE_S = 2.0
+"""Longest silence in the test of time-outs: far above what a world takes on a busy machine for anything else."""
 
 CODES = {LaunchFailure.QUOTA: "MaxSpotInstanceCountExceeded", LaunchFailure.CAPACITY: "InsufficientInstanceCapacity"}
 
@@ -72,6 +77,19 @@ class TestBotoExecutor(ExecutorContract):
         outcome = await stage.executor.launch_spot(self.order(stage), permit=Allowing())
         assert len(outcome.answer.launched) == 1
         assert stage.world.counts()["CreateFleet"] == 3
+
+    async def test_a_launch_that_takes_too_long_to_answer_launches_once(
+        self, stage: WorldStage, here: Here, clock: HurriedClock
+    ) -> None:
+        calls = Calls(threads=4)
+        hasty = Clients(calls, MemoryBuckets(clock), clock, endpoint_url=here.url, own=own_session, silence_s=HASTE_S)
+        stage.world.faults.append(Fault(operation="CreateFleet", after=True, delay_s=1.5 * HASTE_S))
+        executor = BotoExecutor(hasty, make_place(), clock)
+        outcome = await executor.launch_spot(self.order(stage), permit=Allowing())
+        assert len(outcome.answer.launched) == 1
+        assert len(await executor.find({TAG_STEP: "launch-1"})) == 1
+        assert stage.world.counts()["CreateFleet"] == 2
+        calls.close()
 
     async def test_a_throttled_account_is_told_as_passing_after_three_tries(self, stage: WorldStage) -> None:
         stage.world.faults.append(Fault(operation="CreateFleet", times=9))

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from adapters.aws.discovery.diff import diff
 from adapters.aws.discovery.joining import instance_id_of, join, to_instances
 from adapters.aws.discovery.launching import launch_base
+from adapters.aws.discovery.stored import from_json, to_json
 from adapters.aws.failures import DeniedError
 from adapters.aws.memory.discovery import MemoryDiscovery
-from adapters.aws.ports.discovery import FoundInstance, NodeGroup, Phase, Progress, ScalingGroup, Subnet
+from adapters.aws.ports.discovery import FoundInstance, NodeGroup, Phase, Progress, ScalingGroup, Subnet, Volume
 from adapters.aws.ports.executor import GroupSize, TemplateRef
 from adapters.aws.tags import cluster_names, node_group_name
 from adapters.clock import VirtualClock
-from domain.errors import RejectedError, TransientError
+from domain.errors import InputError, RejectedError, TransientError
 from domain.fleet import Lifecycle
 from domain.market import CapacityType, Pool
 from tests.unit.aws.builders import (
@@ -142,6 +143,20 @@ WORKERS = ScalingGroup(
     ),
 )
 MANAGED = NodeGroup(name="workers", status="ACTIVE", capacity_type=CapacityType.SPOT, scaling_groups=("eks-workers-1",))
+
+
+def test_a_look_survives_being_stored() -> None:
+    volume = Volume(id="vol-1", gib=20, type="gp3", zone_id="use1-az1", root=True)
+    instance = make_instance(cpu_utilization=0.5, volumes=(volume,))
+    cluster = make_cluster(scaling_groups=(WORKERS,), node_groups=(MANAGED,), instances=(instance,), created_at=NOW)
+    found = make_found(cluster, blind={"eu-west-1": "throttled"})
+    assert from_json(to_json(found)) == found
+
+
+@pytest.mark.parametrize("stored", [b"", b"{}", b'{"account_id": 1}'])
+def test_what_is_no_stored_look_is_refused_with_its_field(stored: bytes) -> None:
+    with pytest.raises(InputError, match="stored discovery"):
+        from_json(stored)
 
 
 def test_a_launch_takes_template_and_subnets_of_its_node_group() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.aws.memory.executor import MemoryCloud, MemoryExecutor, with_group
@@ -27,6 +29,21 @@ class TestMemoryBuckets(BucketsContract):
         await clock.advance(4)
         assert await buckets.reserve("a", SMALL, tokens=2, most_wait_s=0) == 0
         assert await buckets.reserve("a", SMALL, most_wait_s=0) is None
+
+
+@given(gaps=st.lists(st.floats(0, 10), min_size=1, max_size=40))
+async def test_whenever_callers_come_no_window_sees_more_calls_than_the_bucket_gives(gaps: list[float]) -> None:
+    clock = VirtualClock()
+    buckets, sent = MemoryBuckets(clock), []
+    for gap in gaps:
+        await clock.advance(gap)
+        wait_s = await buckets.reserve("a", SMALL, most_wait_s=30)
+        if wait_s is not None:
+            sent.append(clock.monotonic() + wait_s)
+    assert sent == sorted(sent)
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            assert last - first + 1 <= SMALL.size + (sent[last] - sent[first]) * SMALL.per_s + 1e-6
 
 
 class MemoryStage:
