@@ -4,6 +4,7 @@ After its rest one request may try a pool again while the others still leave it 
 a bad pool a few times an hour and not once for each node.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from domain.market import CapacityType, Pool
@@ -25,15 +26,16 @@ class PoolBackoff:
         self._until: dict[Key, datetime] = {}
         self._refusals: dict[Key, int] = {}
 
-    def may_try(self, pool: Pool, market: CapacityType, now: datetime) -> bool:
-        """Whether a request may name a pool now; the first one after a rest keeps the others off until it answers."""
-        until = self._until.get((pool, market))
-        if until is None:
-            return True
-        if now < until:
-            return False
-        self._until[pool, market] = now + PROBE
-        return True
+    def try_all(self, pools: Iterable[Pool], market: CapacityType, now: datetime) -> tuple[Pool, ...]:
+        """Those of these pools that rest; when none does, a request with all of them may be made now.
+
+        The first request after a rest keeps the others off the pool until it answers.
+        """
+        known = [pool for pool in pools if (pool, market) in self._until]
+        resting = tuple(pool for pool in known if now < self._until[pool, market])
+        if not resting:
+            self._until |= {(pool, market): now + PROBE for pool in known}
+        return resting
 
     def refused(self, pool: Pool, market: CapacityType, now: datetime) -> None:
         """A pool had no room. Answers to requests that were on their way together count once."""

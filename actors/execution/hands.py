@@ -51,8 +51,8 @@ from domain.saga import (
     SagaSpec,
 )
 
-CALL_S = 60
-"""Longest any one call may take; the adapters' own limits are below."""
+CALL_S = 330
+"""Longest any one call may take; above the adapters' own limits, so that no call goes on after it was given up."""
 
 _ENDED = (InstanceState.ENDING, InstanceState.ENDED)
 _log = structlog.get_logger(__name__)
@@ -175,15 +175,14 @@ class Hands:
             found = await self._ec2.find(_where(spec), tags={TAG_STEP: ask.token})
             if found or ask.find_only:
                 return LaunchAnswer(launched=tuple(_launched(view, ask) for view in found[: ask.count]))
-        now = self._clock.now()
-        rested = {pool for pool in ask.pools if ask.again or self._backoff.may_try(pool, ask.capacity_type, now)}
-        resting = tuple(_resting(pool) for pool in ask.pools if pool not in rested)
-        if not rested:
-            return LaunchAnswer(launched=(), failures=resting)
+        resting = () if ask.again else self._backoff.try_all(ask.pools, ask.capacity_type, self._clock.now())
+        if resting:
+            # Asked without them under another token: one token stands for one list of pools.
+            return LaunchAnswer(launched=(), failures=tuple(_resting(pool) for pool in resting))
         await self._permitted(spec, f"launch {ask.count} for {ask.template}")
-        answer = await self._ec2.launch(_request(spec, ask, tuple(pool for pool in ask.pools if pool in rested)))
+        answer = await self._ec2.launch(_request(spec, ask))
         await self._learn(spec, ask.capacity_type, answer)
-        return LaunchAnswer(launched=answer.launched, failures=(*answer.failures, *resting))
+        return answer
 
     async def _learn(self, spec: SagaSpec, market: CapacityType, answer: LaunchAnswer) -> None:
         """Only a lack of capacity says something about a pool: quotas are the customer's own."""
@@ -251,13 +250,13 @@ def _where(spec: SagaSpec) -> Where:
     return Where(organization_id=spec.organization_id, cluster_id=spec.cluster_id)
 
 
-def _request(spec: SagaSpec, ask: AskLaunch, pools: tuple[Pool, ...]) -> LaunchRequest:
+def _request(spec: SagaSpec, ask: AskLaunch) -> LaunchRequest:
     return LaunchRequest(
         cluster_id=spec.cluster_id,
         organization_id=spec.organization_id,
         template=ask.template,
         capacity_type=ask.capacity_type,
-        pools=pools,
+        pools=ask.pools,
         count=ask.count,
         token=ask.token,
         tags=ask.tags,

@@ -28,10 +28,10 @@ ATTEMPTS = 3
 UNDO_ATTEMPTS = 12
 """Of a step on the way back: about an hour for an agent to come back."""
 
-LAUNCH_ATTEMPTS = 6
-"""Requests for one order: four in the Spot market, two on demand."""
+LAUNCH_ATTEMPTS = 8
+"""Requests for one order. One of each market may go no further than to pools that rest."""
 
-SPOT_ATTEMPTS = 4
+SPOT_ATTEMPTS = 5
 
 GATE_SHARE = 0.5
 """A saga whose saving falls below this share of what was promised is stopped: the plan was for another market."""

@@ -121,12 +121,12 @@ async def test_a_storm_of_2700_launches_meets_one_bad_pool_a_few_times_only() ->
     calls = 0
     for number in range(2_700):
         now = world.clock.now() + timedelta(seconds=2 * number)
-        if backoff.may_try(POOLS[0], SPOT, now):
+        if not backoff.try_all(POOLS, SPOT, now):
             calls += 1
             backoff.refused(POOLS[0], SPOT, now)
     assert calls <= 8
     backoff.gave(POOLS[0], SPOT)
-    assert backoff.may_try(POOLS[0], SPOT, world.clock.now())
+    assert backoff.try_all(POOLS, SPOT, world.clock.now()) == ()
 
 
 async def test_sagas_of_one_process_share_what_they_learn_of_pools() -> None:
