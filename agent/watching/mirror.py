@@ -15,6 +15,9 @@ from domain.canonical import KubeObject, canonical_json
 from domain.delta import MAX_OBJECT_BYTES, MAX_OBJECTS, key_of
 from domain.redaction import redact
 
+MAX_GONE = 10_000
+"""Objects that have gone, more than there are: beyond that everything is shorter than what has changed."""
+
 _DIGEST_BYTES = 16
 _MODULUS = 1 << (8 * _DIGEST_BYTES)
 _LEVEL = 6
@@ -112,8 +115,9 @@ class Mirror:
         return gone
 
     def forget_base(self) -> None:
-        """The service does not have what was thought: everything goes with the next change."""
-        self._base = None
+        """The service does not have what was thought: everything goes with the next change, whatever is on its way."""
+        self._base, self._sent = None, None
+        self._changed.clear()
 
     def begin(self) -> Change:
         """What to send now; the one before must have been confirmed or abandoned."""
@@ -138,16 +142,24 @@ class Mirror:
     def abandon(self, change: Change) -> None:
         """The service may not have it. Where that is not known, `forget_base` too."""
         if self._sent is not None and self._sent.number == change.number:
-            self._changed |= change.keys
+            self._changed |= change.keys if change.base is not None else frozenset()
             self._sent = None
 
     def _replace(self, key: str, old: bytes | None, new: bytes | None) -> None:
         self._total = (self._total + _number(new) - _number(old)) % _MODULUS
-        self._changed.add(key)
         if new is None:
             del self._packed[key]
         else:
             self._packed[key] = new
+        self._note(key)
+
+    def _note(self, key: str) -> None:
+        """Remember a change, unless everything is sent next. While the service is away for days that becomes less."""
+        if self._base is None and self._sent is None:
+            return
+        self._changed.add(key)
+        if self._sent is None and len(self._changed) > len(self._packed) + MAX_GONE:
+            self.forget_base()
 
     def _raw(self, key: str, obj: KubeObject | None) -> bytes | None:
         """Canonical JSON; nothing for what cannot be sent, so that one object never keeps back all others."""

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.watching.mirror import Change, Mirror
-from domain.delta import MAX_OBJECT_BYTES, Delta, ObjectSet, apply_delta
+from domain.delta import MAX_OBJECT_BYTES, BaseMismatchError, Delta, ObjectSet, apply_delta
 from tests.unit.agent.objects import config_map, node, pod
 
 
@@ -118,34 +119,99 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), st.integers(0, 5), st.integers(0, 3)),
         st.tuples(st.just("remove"), st.integers(0, 5), st.just(0)),
-        st.tuples(st.sampled_from(["sent", "lost", "forgotten"]), st.just(0), st.just(0)),
+        st.tuples(st.sampled_from(["begun", "sent", "lost", "arrived but lost", "forgotten"]), st.just(0), st.just(0)),
     ),
     max_size=40,
 )
 
 
+class Wire:
+    """A mirror, the service's set, and the change that is on its way."""
+
+    def __init__(self) -> None:
+        self.mirror = Mirror()
+        self.theirs = ObjectSet.of([])
+        self.change: Change | None = None
+
+    def begin(self) -> None:
+        self.change = self.change or self.mirror.begin()
+
+    def arrive(self) -> bool:
+        """The service takes the change; whether it could."""
+        assert self.change is not None
+        base = ObjectSet.of([]) if self.change.base is None else self.theirs
+        try:
+            self.theirs = apply_delta(base, delta_of(self.change))
+        except BaseMismatchError:
+            return False
+        return True
+
+    def end(self, *, heard: bool) -> None:
+        """The agent hears that it arrived, or does not."""
+        change, self.change = self.change, None
+        assert change is not None
+        if heard:
+            self.mirror.confirm(change)
+        self.mirror.abandon(change)
+
+    def send(self) -> None:
+        """Send what is there, as the courier does."""
+        self.begin()
+        if self.arrive():
+            self.end(heard=True)
+        else:
+            self.end(heard=False)
+            self.mirror.forget_base()
+
+    def step(self, what: str, number: int, value: int) -> None:
+        match what:
+            case "put":
+                namespace = names(number)
+                namespace["metadata"]["labels"] = {"v": str(value)}
+                self.mirror.put(namespace)
+            case "remove":
+                self.mirror.remove(f"Namespace//n{number}")
+            case "begun":
+                self.begin()
+            case "sent":
+                self.send()
+            case "lost" | "arrived but lost":
+                self.begin()
+                if what != "lost":
+                    self.arrive()
+                self.end(heard=False)
+            case "forgotten":
+                self.mirror.forget_base()
+
+
 @given(STEPS)
 def test_the_service_always_ends_with_the_same_set(steps: list[tuple[str, int, int]]) -> None:
-    mirror, theirs = Mirror(), ObjectSet.of([])
+    wire = Wire()
+    for what, number, value in steps:
+        wire.step(what, number, value)
+    for _ in range(3):  # one that was begun before, one after it, and everything where that did not fit
+        wire.send()
+    assert wire.theirs.hash == wire.mirror.hash
 
-    def send(known: ObjectSet) -> ObjectSet:
-        change = mirror.begin()
-        delta = delta_of(change)
-        mirror.confirm(change)
-        return apply_delta(ObjectSet.of([]) if change.base is None else known, delta)
 
-    for step, number, value in steps:
-        if step == "put":
-            namespace = names(number)
-            namespace["metadata"]["labels"] = {"v": str(value)}
-            mirror.put(namespace)
-        elif step == "remove":
-            mirror.remove(f"Namespace//n{number}")
-        elif step == "sent":
-            theirs = send(theirs)
-            assert theirs.hash == mirror.hash
-        elif step == "lost":
-            mirror.abandon(mirror.begin())
-        else:
-            mirror.forget_base()
-    assert send(theirs).hash == mirror.hash
+def test_more_that_has_gone_than_there_is_sends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.watching.mirror.MAX_GONE", 3)
+    mirror = Mirror()
+    mirror.confirm(mirror.begin())
+    for number in range(10):
+        mirror.put(names(number))
+        mirror.remove(f"Namespace//n{number}")
+    mirror.put(node())
+    change = mirror.begin()
+    assert (change.base, change.deletes, len(change.packed)) == (None, (), 1)
+
+
+def test_a_base_that_is_forgotten_while_a_change_is_on_its_way_stays_forgotten() -> None:
+    mirror = Mirror()
+    mirror.put(node())
+    mirror.confirm(mirror.begin())
+    mirror.put(pod())
+    change = mirror.begin()
+    mirror.forget_base()
+    mirror.confirm(change)
+    assert mirror.begin().base is None
