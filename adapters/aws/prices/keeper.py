@@ -1,10 +1,9 @@
 """Keeps the prices of all regions fresh. Where a source fails, the last good figures serve, and their age is told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TypeVar
 
 from adapters.aws.ports.prices import (
     PriceChange,
@@ -22,11 +21,6 @@ from adapters.redis.ports import Prices
 from adapters.redis.ports.stores import PRICE_TTL_S
 from domain.errors import RejectedError, TransientError
 from domain.market import Pool
-
-T = TypeVar("T")
-
-ON_DEMAND_EVERY = timedelta(hours=24)
-"""On-demand prices change a few times a year, and their list is long."""
 
 SERVED_AT_MOST = timedelta(hours=6)
 """Spot prices older than this are not given out as prices any more: planning falls back to the catalogue's."""
@@ -70,7 +64,7 @@ class PriceKeeper:
         return dict(self._known)
 
     async def refresh_prices(self) -> PriceReport:
-        """Ask for the prices of all regions side by side (every 5 min); on-demand ones once a day.
+        """Ask for the Spot prices of all regions side by side (every 5 min).
 
         Raises
         ------
@@ -78,13 +72,21 @@ class PriceKeeper:
             Redis or the history is away. Sources that fail raise nothing: the report names them.
         """
         await self._recall()
-        outcomes = await asyncio.gather(*(self._refresh(region) for region in self._known))
+        outcomes = await asyncio.gather(*(self._refresh_spot(region) for region in self._known))
         changes = [change for found in outcomes if found is not None for change in found]
         if changes:
             await self._history.append(changes)
         await self._publish()
         refreshed = tuple(name for name, found in zip(self._known, outcomes, strict=True) if found is not None)
         return PriceReport(refreshed=refreshed, changes=len(changes), ages=self.ages())
+
+    async def refresh_on_demand(self) -> str:
+        """Ask for the on-demand prices of all regions; what failed, empty when nothing did.
+
+        Once a day: they change a few times a year, and their list is long.
+        """
+        problems = await asyncio.gather(*(self._refresh_on_demand(region) for region in self._known))
+        return "; ".join(problem for problem in problems if problem)
 
     async def refresh_advice(self) -> str:
         """Ask for the advisor's figures (every 6 h); what failed, empty when nothing did."""
@@ -114,20 +116,29 @@ class PriceKeeper:
             problem=self._problems.get(prices.region, ""),
         )
 
-    async def _refresh(self, region: str) -> list[PriceChange] | None:
+    async def _refresh_spot(self, region: str) -> list[PriceChange] | None:
         """Changes of Spot prices; none at all when the source failed."""
         self._problems.pop(region, None)
-        if self._is_due(self._known[region].on_demand_at):
-            on_demand = await self._attempt(region, lambda: self._source.on_demand(region))
-            if on_demand:
-                now = self._clock.now()
-                self._known[region] = replace(self._known[region], on_demand=on_demand, on_demand_at=now)
-        spot = await self._attempt(region, lambda: self._source.spot(region))
+        try:
+            spot = await self._source.spot(region)
+        except (TransientError, RejectedError) as err:
+            self._problems[region] = str(err)
+            return None
         if not spot:
             return None
         before, now = self._known[region], self._clock.now()
         self._known[region] = replace(before, spot=spot, spot_at=now)
         return list(changes_of(region, before.spot, spot, at=now))
+
+    async def _refresh_on_demand(self, region: str) -> str:
+        try:
+            on_demand = await self._source.on_demand(region)
+        except (TransientError, RejectedError) as err:
+            return f"{region}: {err}"
+        if on_demand:
+            now = self._clock.now()
+            self._known[region] = replace(self._known[region], on_demand=on_demand, on_demand_at=now)
+        return ""
 
     async def _recall(self) -> None:
         """After a start: what was kept last is what the first answers are compared with, and serves if none comes."""
@@ -136,16 +147,6 @@ class PriceKeeper:
             if last is not None and self._known[region].spot_at is None:
                 self._known[region] = replace(self._known[region], spot=last.spot, spot_at=last.at)
             self._unrecalled.discard(region)
-
-    def _is_due(self, at: datetime | None) -> bool:
-        return at is None or self._clock.now() - at >= ON_DEMAND_EVERY
-
-    async def _attempt(self, region: str, ask: Callable[[], Awaitable[T]]) -> T | None:
-        try:
-            return await ask()
-        except (TransientError, RejectedError) as err:
-            self._problems[region] = str(err)
-            return None
 
     async def _publish(self) -> None:
         for prices in self._known.values():

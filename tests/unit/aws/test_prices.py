@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.aws.memory.prices import MemoryPriceHistory, MemoryPriceSource
-from adapters.aws.prices.keeper import ON_DEMAND_EVERY, SERVED_AT_MOST, PriceKeeper, from_catalog
+from adapters.aws.prices.keeper import SERVED_AT_MOST, PriceKeeper, from_catalog
 from adapters.catalog.book import baseline_book
 from adapters.catalog.figures import Advice
 from adapters.clock import VirtualClock
@@ -108,14 +108,16 @@ async def test_a_problem_is_forgotten_when_it_has_passed(setting: Setting) -> No
     assert (await setting.keeper.refresh_prices()).problems == ()
 
 
-async def test_on_demand_prices_are_asked_for_once_a_day(setting: Setting) -> None:
+async def test_on_demand_prices_are_kept_where_the_source_fails(setting: Setting) -> None:
+    assert await setting.keeper.refresh_on_demand() == ""
+    setting.source.failing[EAST] = TransientError("away")
+    assert await setting.keeper.refresh_on_demand() == f"{EAST}: away"
+    assert setting.keeper.known[EAST].on_demand == {"m6i.large": 96_000}
+
+
+async def test_spot_prices_wait_for_no_price_list(setting: Setting) -> None:
     await setting.keeper.refresh_prices()
-    await setting.clock.advance(300)
-    await setting.keeper.refresh_prices()
-    assert setting.source.asked.count(f"on-demand {EAST}") == 1
-    await setting.clock.advance(ON_DEMAND_EVERY.total_seconds())
-    await setting.keeper.refresh_prices()
-    assert setting.source.asked.count(f"on-demand {EAST}") == 2
+    assert setting.source.asked == [f"spot {EAST}", f"spot {WEST}"]
 
 
 async def test_advice_is_kept_when_the_feed_fails_or_leaves_a_region_out(setting: Setting) -> None:
