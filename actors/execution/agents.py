@@ -48,9 +48,11 @@ class QueuedActions:
         Raises
         ------
         RejectedError
-            The cluster has no valid key that the agent would believe.
+            The cluster has no valid key that the agent would believe, or the action's time is over.
         """
         now = self._services.clock.now()
+        if order.expires_at <= now:
+            raise RejectedError(f"{order.kind} expired at {order.expires_at.isoformat(timespec='seconds')}")
         async with self._services.database.tenant(where.organization_id) as tx:
             await tx.actions.queue([_signed(where, order, key=await self._key(tx, where, now), now=now)])
         await self._wake(where)

@@ -241,7 +241,7 @@ class Saga(SagaState):
                 seen_after = self.sight.at is not None and self.sight.at >= step.due_at
                 overdue = seen_after or self.now >= step.due_at + timedelta(seconds=BLIND_S)
             elif step.kind in BY_AGENT:
-                overdue = self._stood_at >= step.due_at + GRACE
+                overdue = self._stood_at >= step.due_at + GRACE and step.step_id not in self._asked
             else:
                 overdue = self.now >= step.due_at and step.step_id not in self._asked
             if overdue:

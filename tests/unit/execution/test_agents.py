@@ -124,6 +124,11 @@ async def test_an_action_that_nobody_took_in_time_has_expired_and_one_can_be_wit
     )
 
 
+async def test_an_action_whose_time_is_over_is_not_queued(world: World) -> None:
+    with pytest.raises(RejectedError):
+        await QueuedActions(world.services, Sent()).order(HERE, make_order(world, expires_at=world.clock.now()))
+
+
 async def test_without_a_key_nothing_is_queued(world: World) -> None:
     async with world.services.database.platform() as tx:
         for key in await tx.api_keys.of_cluster(CLUSTER):

@@ -156,6 +156,8 @@ class Player:
                 return LaunchAnswered(at=self.now, step_id=ask.step_id, answer=self.launch(ask))
             case AskTerminate(instance_id=instance_id):
                 self.instances[instance_id] = InstanceState.ENDING
+            case AskAgent(expires_at=expires_at) if expires_at <= self.now:
+                return AskFailed(at=self.now, step_id=ask.step_id, failure=Failure.REJECTED, text="expired")
             case AskAgent(action_id=action_id):
                 self.actions[action_id] = ask
             case _:
@@ -187,6 +189,9 @@ class Player:
         for action_id, ask in self.actions.items():
             if fails:
                 standings.append(Standing(action_id=action_id, status=ActionStatus.FAILED, error="it failed"))
+                continue
+            if action_id not in self.done and ask.expires_at <= self.now:
+                standings.append(Standing(action_id=action_id, status=ActionStatus.EXPIRED))
                 continue
             if action_id not in self.done:
                 self.done.add(action_id)
