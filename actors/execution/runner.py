@@ -55,6 +55,8 @@ class Runner:
 
         Raises
         ------
+        RejectedError
+            Another saga that has not ended removes one of its nodes.
         TransientError
             The database is away: nothing has begun.
         """
@@ -71,6 +73,8 @@ class Runner:
             plan_generation=spec.plan_generation,
         )
         async with self._database.tenant(spec.organization_id) as tx:
+            others = await tx.sagas.open_of_cluster(spec.cluster_id)
+            _refuse_shared_nodes(spec, [from_body(one.body) for one in others if one.id != spec.id])
             await tx.sagas.create(saga)
         self._go(saga)
 
@@ -244,6 +248,15 @@ class Runner:
                 entries = [_entry(saga.spec, note, version=version, number=n, new=new) for n, note in enumerate(notes)]
                 await tx.audit.append(entries)
         run.stored = new
+
+
+def _refuse_shared_nodes(spec: SagaSpec, others: Sequence[SagaSpec]) -> None:
+    """Never two plans on one node."""
+    mine = {removal.node for removal in spec.removals}
+    for other in others:
+        shared = sorted(mine & {removal.node for removal in other.removals})
+        if shared:
+            raise RejectedError(f"node {shared[0]} is being removed by saga {other.id} already")
 
 
 def _heed(saga: Saga, event: Input) -> list[Command]:
