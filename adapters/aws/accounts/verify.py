@@ -49,8 +49,21 @@ class BotoVerifier:
             return Verification(role=role, problem=str(err))
         reads = _reads(self._clock.now())
         trying = (self._try(place, one, reads[one.action]) for one in SEEING if one.action in reads)
-        seen, changing = await asyncio.gather(asyncio.gather(*trying), self._try_changing(place))
-        return Verification(role=role, tried=(*seen, *changing))
+        seen, changing, warnings = await asyncio.gather(
+            asyncio.gather(*trying), self._try_changing(place), self._warnings(place)
+        )
+        return Verification(role=role, tried=(*seen, *changing), warnings=warnings)
+
+    async def _warnings(self, place: Place) -> tuple[str, ...]:
+        """Whether the role opens without its external id: then any other customer of ours could have us open it."""
+        arn = place.role.arn
+        try:
+            await self._clients.read_own(
+                place.region, "sts", lambda sts: sts.assume_role(RoleArn=arn, RoleSessionName=NOBODY)["AssumedRoleUser"]
+            )
+        except RejectedError:
+            return ()
+        return (f"{arn} lets us in without the external id: add the condition sts:ExternalId to its trust policy",)
 
     async def _try(self, place: Place, permission: Permission, probe: _Try) -> Tried:
         try:

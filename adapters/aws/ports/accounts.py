@@ -44,11 +44,20 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Whether a role lets us in, and what it lets us do. ``problem`` says why it does not let us in."""
+    """Whether a role lets us in, and what it lets us do.
+
+    Parameters
+    ----------
+    problem
+        Why it does not let us in, empty when it does.
+    warnings
+        What its owner should put right although it lets us in.
+    """
 
     role: Role
     tried: tuple[Tried, ...] = ()
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def lets_in(self) -> bool:

@@ -17,11 +17,18 @@ def access(clients: Clients, clock: HurriedClock) -> BotoAccountAccess:
 
 
 async def test_a_role_that_gives_all_rights_is_found_to(access: BotoAccountAccess, world: World) -> None:
+    world.external_ids[make_role().arn] = make_role().external_id
     verified = await access.verify(make_role(), regions=[REGION])
     assert {tried.permission for tried in verified.tried} == set(ALL)
     assert [t for t in verified.tried if t.answer is not Answer.GRANTED] == []
     assert verified.is_enough_to(Need.ACT)
+    assert verified.warnings == ()
     assert world.changes() == {}
+
+
+async def test_a_role_that_opens_without_its_external_id_is_warned_of(access: BotoAccountAccess) -> None:
+    (warning,) = (await access.verify(make_role(), regions=[REGION])).warnings
+    assert "without the external id" in warning
 
 
 TRIED = [permission for permission in ALL if permission.action != "iam:SimulatePrincipalPolicy"]
