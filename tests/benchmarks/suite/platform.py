@@ -20,13 +20,14 @@ from actors.services import Services
 from domain.delta import ObjectSet
 from serve.operations.application import application
 from serve.operations.cluster import probe
+from serve.operations.processes import of_session
 from tests.benchmarks.harness import Baseline, Benchmark, Row, at_least, at_most, register, reported
 from tests.benchmarks.platform.customers import Customer, sign_up
 from tests.benchmarks.platform.hive_mind import Measured, Seen, connected, send_objects
 from tests.benchmarks.platform.load import Job, Result, agents_of, metrics_body, now_text, result_of, run, start
 from tests.benchmarks.platform.objects import REGION, cluster_objects, interruption
 from tests.benchmarks.platform.world import inside, memory_mib, on_ray, platform, rows
-from tests.running_platform import BACK_S, START_S, Platform, eventually
+from tests.running_platform import BACK_S, PLATFORM, START_S, Platform, eventually
 
 START_BAR_S = 25.0
 WARM_STARTS = 3
@@ -51,8 +52,9 @@ STORM_INTERRUPTIONS = 50
 """One event of so many is an interruption: 200 of them."""
 
 FAULT_CUSTOMERS, FAULT_RATE_PER_S, FAULT_EVENTS, FAULT_INTERRUPTIONS, KILL_AFTER_S = 25, 40.0, 1_000, 40, 6.0
+GATEWAY = "a gateway replica"
 VICTIMS = (
-    "ClusterHost-0", "RiskRegistry", "EventConsumer-0", "Gateway", "Planner", "PostgreSQL", "Redis", "Ray node",
+    "ClusterHost-0", "RiskRegistry", "EventConsumer-0", GATEWAY, "Planner", "PostgreSQL", "Redis", "Ray node",
 )  # fmt: skip
 INTERRUPTION = "spot_interruption_warning"
 BODIES = 10
@@ -316,9 +318,7 @@ def _faults(series: dict[str, Any]) -> Iterator[Row]:
             before = len(rows(running, HANDLED))
             load = start(_fault_job(running, customers, number))
             time.sleep(KILL_AFTER_S)
-            pid = running.pids()[victim]
-            assert pid is not None, victim
-            os.kill(pid, signal.SIGKILL)
+            os.kill(_process_of(running, victim), signal.SIGKILL)
             result = result_of(load)
             handled = len(_await_handled(running, before + FAULT_EVENTS, within_s=180.0)) - before
             eventually(running.is_well, BACK_S, running.status)
@@ -331,8 +331,17 @@ def _faults(series: dict[str, Any]) -> Iterator[Row]:
     yield at_most("platform-faults/nodes cordoned twice", sum(count > 1 for _, _, count in cordons), "", bar=0)
 
 
+def _process_of(running: Platform, victim: str) -> int:
+    pids = running.pids()
+    session = pids[PLATFORM]
+    replicas = [found.pid for found in of_session(session or 0) if "ServeReplica" in found.command]
+    pid = replicas[0] if victim == GATEWAY else pids[victim]
+    assert pid is not None, f"{victim} does not run"
+    return pid
+
+
 CORDONS = (
-    """SELECT cluster_id, payload->>'node', count(*) FROM agent_actions WHERE type = 'cordon_node' GROUP BY 1, 2"""
+    """SELECT cluster_id, payload->>'node', count(*) FROM agent_actions WHERE kind = 'cordon_node' GROUP BY 1, 2"""
 )
 
 
