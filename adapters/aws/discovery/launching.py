@@ -1,6 +1,6 @@
 """What a launch beside a node group needs, from what discovery has found. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.aws.ports.discovery import FoundCluster, ScalingGroup
@@ -11,15 +11,20 @@ from domain.market import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchBase:
-    """Template and subnets to launch from. ``unreachable`` are pools in whose zone the group has no subnet."""
+    """Template to launch from, and the subnet of each zone by its id: a fleet takes one for each zone."""
 
     template: TemplateRef
-    choices: tuple[Choice, ...]
-    unreachable: tuple[Pool, ...] = ()
+    subnets: Mapping[str, str]
+
+    def choices(self, pools: Iterable[Pool]) -> tuple[Choice, ...]:
+        """The pools that can be reached, in their order; those in zones without a subnet are left out."""
+        return tuple(
+            Choice(pool=pool, subnet_id=self.subnets[pool.zone_id]) for pool in pools if pool.zone_id in self.subnets
+        )
 
 
-def launch_base(cluster: FoundCluster, node_group: str, pools: Sequence[Pool]) -> LaunchBase:
-    """Template and subnets of a node group for these pools, in their order.
+def launch_base(cluster: FoundCluster, node_group: str) -> LaunchBase:
+    """What new nodes of a group are launched from.
 
     Parameters
     ----------
@@ -29,18 +34,16 @@ def launch_base(cluster: FoundCluster, node_group: str, pools: Sequence[Pool]) -
     Raises
     ------
     RejectedError
-        The cluster has no such group, it has no launch template, or no subnet in any of the zones.
+        The cluster has no such group, or it has no launch template or no subnet.
     """
     group = _group(cluster, node_group)
     if group.template is None:
         raise RejectedError(f"group {group.name} of cluster {cluster.name} has no launch template to launch from")
-    # One subnet for each zone is all that a fleet takes; the first is the group's own preference.
-    by_zone = {subnet.zone.id: subnet.id for subnet in reversed(group.subnets)}
-    choices = tuple(Choice(pool=pool, subnet_id=by_zone[pool.zone_id]) for pool in pools if pool.zone_id in by_zone)
-    if not choices:
-        raise RejectedError(f"group {group.name} of cluster {cluster.name} has no subnet in any of the planned zones")
-    unreachable = tuple(pool for pool in pools if pool.zone_id not in by_zone)
-    return LaunchBase(template=group.template, choices=choices, unreachable=unreachable)
+    # Where a zone has several subnets, the first is the group's own preference.
+    subnets = {subnet.zone.id: subnet.id for subnet in reversed(group.subnets)}
+    if not subnets:
+        raise RejectedError(f"group {group.name} of cluster {cluster.name} has no subnet that could be seen")
+    return LaunchBase(template=group.template, subnets=subnets)
 
 
 def _group(cluster: FoundCluster, name: str) -> ScalingGroup:

@@ -39,11 +39,10 @@ async def test_an_account_is_linked_seen_and_launched_in(here: Here, owner: Cust
         assert (await aws.accounts.verify(role, regions=[REGION])).missing == ()
         found = await aws.discovery.discover(role, regions=[REGION])
         (cluster,) = found.clusters
-        zones = [subnet.zone.id for subnet in cluster.scaling_groups[0].subnets]
-        pools = [Pool(region=REGION, zone_id=zone_id, instance_type="c6i.large") for zone_id in zones]
-        base = launch_base(cluster, "shop-workers", pools)
+        base = launch_base(cluster, "shop-workers")
+        pools = [Pool(region=REGION, zone_id=zone_id, instance_type="c6i.large") for zone_id in base.subnets]
         order = LaunchOrder(
-            token="a-launch", cluster_id="a-cluster", template=base.template, choices=base.choices, count=1
+            token="a-launch", cluster_id="a-cluster", template=base.template, choices=base.choices(pools), count=1
         )
         executor = aws.executor(Place(role=role, region=REGION))
         outcome = await executor.launch_spot(order, permit=Allowing())

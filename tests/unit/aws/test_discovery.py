@@ -19,7 +19,7 @@ from adapters.aws.tags import cluster_names, node_group_name
 from adapters.clock import VirtualClock
 from domain.errors import InputError, RejectedError, TransientError
 from domain.fleet import Lifecycle
-from domain.market import CapacityType, Pool
+from domain.market import CapacityType
 from tests.unit.aws.builders import (
     NOW,
     REGION,
@@ -162,10 +162,12 @@ def test_what_is_no_stored_look_is_refused_with_its_field(stored: bytes) -> None
 def test_a_launch_takes_template_and_subnets_of_its_node_group() -> None:
     cluster = make_cluster(scaling_groups=(replace(WORKERS, name="other"), WORKERS), node_groups=(MANAGED,))
     far = make_pool(zone_id="use1-az9")
-    base = launch_base(cluster, "workers", [make_pool(), far])
+    base = launch_base(cluster, "workers")
     assert base.template == TemplateRef(id="lt-1", version="4")
-    assert [(choice.pool, choice.subnet_id) for choice in base.choices] == [(make_pool(), "subnet-a")]
-    assert base.unreachable == (far,)
+    assert base.subnets == {"use1-az1": "subnet-a", "use1-az2": "subnet-b"}
+    assert [(choice.pool, choice.subnet_id) for choice in base.choices([far, make_pool()])] == [
+        (make_pool(), "subnet-a")
+    ]
 
 
 def test_a_group_is_known_by_its_own_name_or_by_that_on_its_nodes() -> None:
@@ -173,23 +175,21 @@ def test_a_group_is_known_by_its_own_name_or_by_that_on_its_nodes() -> None:
         scaling_groups=(WORKERS,), instances=(make_instance(node_group="batch", scaling_group="eks-workers-1"),)
     )
     for name in ("eks-workers-1", "batch"):
-        assert launch_base(cluster, name, [make_pool()]).template.version == "4"
+        assert launch_base(cluster, name).template.version == "4"
 
 
 @pytest.mark.parametrize(
-    ("group", "pools", "problem"),
+    ("group", "problem"),
     [
-        (WORKERS, [make_pool(zone_id="use1-az9")], "no subnet"),
-        (replace(WORKERS, template=None), [make_pool()], "no launch template"),
-        (replace(WORKERS, name="other"), [make_pool()], "it has: other"),
+        (replace(WORKERS, subnets=()), "no subnet"),
+        (replace(WORKERS, template=None), "no launch template"),
+        (replace(WORKERS, name="other"), "it has: other"),
     ],
 )
-def test_a_launch_that_has_nothing_to_start_from_is_refused_with_the_reason(
-    group: ScalingGroup, pools: list[Pool], problem: str
-) -> None:
+def test_a_launch_that_has_nothing_to_start_from_is_refused_with_the_reason(group: ScalingGroup, problem: str) -> None:
     cluster = make_cluster(scaling_groups=(group,), node_groups=(MANAGED,))
     with pytest.raises(RejectedError, match=problem):
-        launch_base(cluster, "workers", pools)
+        launch_base(cluster, "workers")
 
 
 def test_tags_name_clusters_whoever_set_them() -> None:
