@@ -1,7 +1,7 @@
 # Everything a developer or a fresh machine needs: Python 3.11 to 3.14, make, and access to a package registry.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-unit check bench lock clean
+.PHONY: help setup demo test test-unit test-kube check bench lock clean
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
@@ -34,6 +34,9 @@ test: setup ## run all tests: unit, integration, end to end
 
 test-unit: setup ## run the unit tests alone
 	$(BIN)/pytest $(UNIT)
+
+test-kube: setup ## run the agent and its chart against a real Kubernetes control plane, built from Go modules (needs Go)
+	$(BIN)/pytest tests/kube
 
 check: setup ## lint, formatting, types, import contracts, house rules
 	$(BIN)/ruff check --no-cache .
