@@ -49,6 +49,8 @@ def namespace(kube: Kube) -> Iterator[str]:
     kube.wait(lambda: kube.http.get(account).status_code, until=lambda status: status == 200)
     yield name
     kube.delete(f"/api/v1/namespaces/{name}")
+    # The next test must not find pods that take their time to end; new ones are refused by now.
+    kube.delete(f"/api/v1/namespaces/{name}/pods", grace_s=0)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Kubernetes objects as tests need them."""
 
+import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -38,9 +39,14 @@ def make_node(
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": known | dict(labels)},
-        "spec": {"providerID": f"aws:///{zone}/i-{name}"},
+        "spec": {"providerID": f"aws:///{zone}/{instance_id(name)}"},
         "status": {"capacity": amounts, "allocatable": amounts},
     }
+
+
+def instance_id(node: str) -> str:
+    """The EC2 instance of a node that `make_node` made."""
+    return f"i-{hashlib.sha256(node.encode()).hexdigest()[:17]}"
 
 
 def make_namespace(name: str, *, labels: Mapping[str, str] = NONE) -> JsonObject:
@@ -70,6 +76,19 @@ def make_deployment(
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
     }
+
+
+def make_stateful_set(namespace: str, name: str, *, annotations: Mapping[str, str] = NONE) -> JsonObject:
+    """A StatefulSet of one pod."""
+    made = make_deployment(namespace, name, annotations=annotations)
+    return made | {"kind": "StatefulSet", "spec": made["spec"] | {"serviceName": name}}
+
+
+def make_replication_controller(namespace: str, name: str, *, annotations: Mapping[str, str] = NONE) -> JsonObject:
+    """A ReplicationController of one pod, as there were before Deployments."""
+    made = make_deployment(namespace, name, annotations=annotations)
+    spec = made["spec"] | {"selector": {"app": name}}
+    return made | {"apiVersion": "v1", "kind": "ReplicationController", "spec": spec}
 
 
 def make_budget(namespace: str, app: str, *, min_available: int) -> JsonObject:
