@@ -48,17 +48,19 @@ def node_to_empty(state: SagaState, order: LaunchOrder, instance_id: str) -> str
 
 def lost_replacement(state: SagaState) -> str:
     """A new node that ends while the old one stands: emptying that would leave its pods without a place."""
-    for removal in state.spec.removals:
-        if not state.ledger.is_touched(removal) or state.ledger.is_past(removal):
+    for track in state.tracks:
+        removal = track.removal
+        if removal is None or state.is_complete(track) or not state.ledger.is_touched(removal):
             continue
-        for order in state.spec.launches:
+        if state.ledger.is_past(removal):
+            continue
+        for order in (state.orders[name] for name in removal.after):
             lost = [one.instance_id for one in state.ledger.launched(order) if state.sight.is_ending(one.instance_id)]
-            if order.name in removal.after and lost:
+            if lost:
                 return f"{lost[0]}, which replaces node {removal.node}, ends"
     return ""
 
 
 def track_of(state: SagaState, name: str) -> Track | None:
     """The track of a step."""
-    known = next((track for track in state.tracks if track.name == name), None)
-    return known or next((track for track in undoing(state) if track.name == name), None)
+    return state.named.get(name) or next((track for track in undoing(state) if track.name == name), None)

@@ -263,7 +263,8 @@ class Saga(SagaState):
 
     def _go_on(self) -> None:
         if self.status is SagaStatus.RUNNING:
-            problem = next((text for track in self.tracks if (text := self.ledger.has_failed(track))), "")
+            left = (track for track in self.tracks if not self.is_complete(track))
+            problem = next((text for track in left if (text := self.ledger.has_failed(track))), "")
             problem = problem or lost_replacement(self)
             if problem:
                 self._abort(problem)
@@ -278,7 +279,7 @@ class Saga(SagaState):
     def _tracks(self) -> list[Track]:
         """Tracks that may go on now: all they need is complete."""
         tracks = self._wanted() if self.status is SagaStatus.RUNNING else [*past(self), *undoing(self)]
-        known = {track.name: track for track in (*self.tracks, *tracks)}
+        known = self.named | {track.name: track for track in tracks}
         return [track for track in tracks if all(self.is_complete(known.get(name)) for name in track.needs)]
 
     def _wanted(self) -> list[Track]:
@@ -442,7 +443,7 @@ class Saga(SagaState):
         return step if step is not None and step.ended_at is None else None
 
     def _is_up(self, name: str) -> bool:
-        return self.is_complete(next((track for track in self.tracks if track.name == name), None))
+        return self.is_complete(self.named.get(name))
 
     def _check_agent(self) -> None:
         tokens = [UUID(step.token) for step in self.ledger.open() if step.kind in BY_AGENT]
@@ -455,7 +456,9 @@ class Saga(SagaState):
             return
         self._looking = True
         removals = [one for one in self.spec.removals if not self._is_over(one)]
-        launched = [one.instance_id for order in self.spec.launches for one in self.ledger.launched(order)]
+        needed = {name for removal in removals for name in removal.after}
+        orders = [one for one in self.spec.launches if one.name in needed or not self._is_up(one.name)]
+        launched = [one.instance_id for order in orders for one in self.ledger.launched(order)]
         instances = [*(one.instance_id for one in removals if one.instance_id), *launched]
         nodes = [*(one.node for one in removals), *(s.subject for s in self.ledger.open() if s.kind is StepKind.EMPTY)]
         self._commands.append(Look(nodes=tuple(dict.fromkeys(nodes)), instance_ids=tuple(dict.fromkeys(instances))))

@@ -40,6 +40,9 @@ class SagaState:
         self.reason = reason
         self.ledger = Ledger(spec, steps)
         self.tracks = forward(spec)
+        self.named = {track.name: track for track in self.tracks}
+        self.orders = {order.name: order for order in spec.launches}
+        self._complete: set[str] = set()
         self.sight = Sight()
         self._asked: set[str] = set()
         self._queued: set[str] = set()
@@ -75,7 +78,11 @@ class SagaState:
 
     def is_complete(self, track: Track | None) -> bool:
         """Whether all steps of a track are done; false for one that there is not."""
-        return track is not None and self.ledger.current(track) is None
+        if track is None:
+            return False
+        if track.name not in self._complete and self.ledger.current(track) is None:
+            self._complete.add(track.name)  # nothing takes back what is complete
+        return track.name in self._complete
 
     def tell(self, event: str, text: str, *, outcome: Outcome, resource: str = "", actor: str = words.BY_AWS) -> None:
         """Write an entry of the audit log."""
