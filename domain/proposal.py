@@ -1,7 +1,7 @@
 """What the modules of planning propose, before anybody has decided. Money is USD per hour, as in solvers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -108,7 +108,6 @@ class Proposal:
     workloads: tuple[str, ...] = ()
     evictions: int = 0
     saving_usd_per_h: float = 0.0
-    figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_utc(observed_at=self.observed_at)

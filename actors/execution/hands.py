@@ -5,7 +5,6 @@ Every change asks for its permit directly before it. What was asked before witho
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from uuid import uuid5
 
 import structlog
 
@@ -239,11 +238,6 @@ class Hands:
         ruling = await self._permit.ask(_where(spec), act)
         if ruling is not Ruling.GO:
             raise _ForbiddenError(f"{ruling}: would {act}")
-
-
-def note_id(spec: SagaSpec, version: int, number: int) -> str:
-    """Id of an entry of the audit log: the same for the same turn of the same saga."""
-    return str(uuid5(spec.id, f"note {version} {number}"))
 
 
 def _where(spec: SagaSpec) -> Where:

@@ -7,13 +7,13 @@ safe to repeat with the same token or on the same instance.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from domain.commands import AgentActionKind, Outcome, ReportEvidence
+from domain.commands import AgentActionKind, ReportEvidence
 from domain.saga import InstanceView, LaunchAnswer, LaunchRequest, NodePoolRequirement, NodeView
 from domain.work import ActionStatus
 
@@ -128,17 +128,3 @@ class Registry(Protocol):
 
     async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
         """Take note of evidence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """An entry of the audit log."""
-
-    id: UUID
-    at: datetime
-    event: str
-    resource: str
-    outcome: Outcome
-    text: str
-    actor: str
-    details: Mapping[str, object] = field(default_factory=dict)

@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import structlog
 
 from actors.execution.asks import Command, Tell
 from actors.execution.codec import from_body, to_body
-from actors.execution.hands import Hands, note_id
+from actors.execution.hands import Hands
 from actors.execution.inputs import AbortAsked, Begun, Input, Resumed, Ticked
 from actors.execution.saga import Saga
 from adapters.clock import Clock
@@ -281,7 +281,7 @@ class _Running:
 def _entry(spec: SagaSpec, note: Tell, *, version: int, number: int, new: StoredSaga) -> AuditEntry:
     at = new.updated_at
     return AuditEntry(
-        id=UUID(note_id(spec, version, number)),
+        id=uuid5(spec.id, f"note {version} {number}"),
         organization_id=spec.organization_id,
         at=at - timedelta(microseconds=at.microsecond % 1000),
         actor=note.actor,
