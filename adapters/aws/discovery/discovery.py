@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from adapters.aws.clients import Clients
@@ -43,6 +43,7 @@ class BotoDiscovery:
         *,
         regions: Sequence[str],
         measured: Collection[str] = (),
+        with_usage: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Found:
         """See what runs in an account."""
@@ -51,7 +52,8 @@ class BotoDiscovery:
         # Signing in once, before all regions ask for a session at the same time.
         await self._clients.read(Place(role=role, region=regions[0]), "sts", lambda sts: sts.get_caller_identity())
         looks = [_Look(self._clients, Place(role=role, region=region), meter, self._clock) for region in regions]
-        await asyncio.gather(*(look.run(measured) for look in looks))
+        wanted = _Wanted(measured=frozenset(measured), usage=with_usage)
+        await asyncio.gather(*(look.run(wanted) for look in looks))
         blind = {look.region: look.blind for look in looks if look.blind}
         if len(blind) == len(looks):
             raise TransientError(f"no region of account {role.account_id} could be seen: {next(iter(blind.values()))}")
@@ -63,6 +65,14 @@ class BotoDiscovery:
             zones={look.region: look.zones for look in looks if look.zones},
             blind=blind,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Whose usage is asked of CloudWatch: of all clusters but the measured ones, or of none."""
+
+    measured: frozenset[str]
+    usage: bool
 
 
 class _Meter:
@@ -111,20 +121,20 @@ class _Look:
     def region(self) -> str:
         return self._place.region
 
-    async def run(self, measured: Collection[str]) -> None:
+    async def run(self, wanted: _Wanted) -> None:
         """Look; what goes wrong makes this region blind, not the others."""
         try:
             names = await self._read("eks", read_eks.cluster_names)
             self._meter.clusters += len(names)
             self._meter.step(self.region, Phase.CLUSTERS)
             if names:
-                await self._look_at(names, measured)
+                await self._look_at(names, wanted)
             else:
                 self._meter.step(self.region, Phase.USAGE, steps=STEPS - 1)
         except (TransientError, RejectedError) as err:
             self.blind = str(err)
 
-    async def _look_at(self, names: Sequence[str], measured: Collection[str]) -> None:
+    async def _look_at(self, names: Sequence[str], wanted: _Wanted) -> None:
         self.zones = await self._read("ec2", fetch_zones)
         zone_ids = {zone.name: zone.id for zone in self.zones}
         # Each cluster's own calls and those for all clusters together share the lane of this account and region.
@@ -134,7 +144,7 @@ class _Look:
             self._groups(names, zone_ids),
             self._instances(names, zone_ids),
         )
-        unmeasured = [cluster.name for cluster in clusters if cluster.arn not in measured]
+        unmeasured = [cluster.name for cluster in clusters if wanted.usage and cluster.arn not in wanted.measured]
         cpu = await self._cpu({one.id for name in unmeasured for one in instances.get(name, ())})
         self._meter.step(self.region, Phase.USAGE)
         self.clusters = tuple(
@@ -197,7 +207,11 @@ class _Look:
         return await self._if_allowed("cloudwatch", lambda client: read_instances.cpu_of(client, ids, now), {})
 
     async def _read(self, service: str, work: Callable[[Any], T]) -> T:
-        return await self._clients.read(self._place, service, work)
+        try:
+            return await self._clients.read(self._place, service, work)
+        except (KeyError, ValueError) as err:
+            # Of another shape than AWS documents: this region cannot be told, the others can.
+            raise RejectedError(f"an answer of {service} in {self._place} cannot be read: {err!r}") from err
 
     async def _if_allowed(self, service: str, work: Callable[[Any], T], otherwise: T) -> T:
         """What can be done without: a missing permission is noted, and the rest is seen all the same."""

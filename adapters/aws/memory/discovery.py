@@ -43,6 +43,7 @@ class MemoryDiscovery:
         *,
         regions: Sequence[str],
         measured: Collection[str] = (),
+        with_usage: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Found:
         """See what runs in an account."""
@@ -57,14 +58,14 @@ class MemoryDiscovery:
         return Found(
             account_id=role.account_id,
             at=self._clock.now(),
-            clusters=tuple(_measured(one, measured) for one in sorted(found, key=lambda one: one.key)),
+            clusters=tuple(
+                one if with_usage and one.arn not in measured else _without_usage(one)
+                for one in sorted(found, key=lambda one: one.key)
+            ),
             zones={one.region: self.zones.get(one.region, ()) for one in found},
             blind={region: self.blind[region] for region in regions if region in self.blind},
         )
 
 
-def _measured(cluster: FoundCluster, measured: Collection[str]) -> FoundCluster:
-    """CloudWatch is not asked where an agent measures."""
-    if cluster.arn not in measured:
-        return cluster
+def _without_usage(cluster: FoundCluster) -> FoundCluster:
     return replace(cluster, instances=tuple(replace(one, cpu_utilization=None) for one in cluster.instances))

@@ -180,6 +180,7 @@ class Discovery(Protocol):
         *,
         regions: Sequence[str],
         measured: Collection[str] = (),
+        with_usage: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Found:
         """See what runs in an account.
@@ -190,6 +191,9 @@ class Discovery(Protocol):
             Where to look.
         measured
             ARNs of clusters whose agent measures usage: CloudWatch is asked for the others only.
+        with_usage
+            Whether CloudWatch is asked at all. The customer pays for it (0.01 USD for 1 000 instances, CloudWatch
+            pricing, read 2026-10), so once an hour is enough.
         on_progress
             Told of each step, on the caller's event loop.
 

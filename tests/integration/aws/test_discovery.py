@@ -15,6 +15,7 @@ from domain.market import CapacityType
 from tests.aws_world import fill
 from tests.aws_world.fill import Customer
 from tests.aws_world.prefilled import Prefilled
+from tests.aws_world.requests import Answer, Asked
 from tests.aws_world.world import Fault, World
 from tests.integration.aws.conftest import HurriedClock
 from tests.unit.aws.builders import REGION, make_role
@@ -87,6 +88,7 @@ async def test_usage_is_asked_of_cloudwatch_only_where_no_agent_measures(
     assert usage[filled.members[1]] is None
     before = world.counts()["GetMetricData"]
     await discovery.discover(make_role(), regions=[REGION], measured=[found.clusters[0].arn])
+    await discovery.discover(make_role(), regions=[REGION], with_usage=False)
     assert world.counts()["GetMetricData"] == before
 
 
@@ -137,6 +139,20 @@ async def test_a_region_that_fails_is_blind_and_the_others_are_seen(
     assert list(one.blind) == [FAR]
     assert [cluster.name for cluster in one.clusters] == ["shop"]
     assert not diff(both, one).clusters.removed
+    assert filled.members
+
+
+async def test_an_answer_that_cannot_be_read_makes_its_region_blind(
+    discovery: BotoDiscovery, filled: fill.Filled, world: World
+) -> None:
+    def odd(asked: Asked, _account: str) -> Answer | None:
+        if asked.operation != "DescribeCluster" or asked.region != REGION:
+            return None
+        return 200, [("Content-Type", "application/json")], b'{"cluster": {"name": "shop"}}'
+
+    world.prefilled = odd
+    found = await discovery.discover(make_role(), regions=[REGION, EMPTY])
+    assert "cannot be read" in found.blind[REGION]
     assert filled.members
 
 

@@ -222,3 +222,5 @@ async def test_the_twin_asks_for_no_usage_where_an_agent_measures() -> None:
     twin = MemoryDiscovery(VirtualClock(), {"111111111111": [cluster]})
     found = await twin.discover(make_role(), regions=[REGION], measured=[cluster.arn])
     assert found.clusters == (replace(cluster, instances=(make_instance(),)),)
+    assert (await twin.discover(make_role(), regions=[REGION], with_usage=False)).clusters == found.clusters
+    assert (await twin.discover(make_role(), regions=[REGION])).clusters == (cluster,)
