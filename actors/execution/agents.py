@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from domain.errors import RejectedError
 from domain.saga import NodePoolRequirement, NodeView
 from domain.signing import SignedAction, SigningKey, sign
 from domain.work import ActionStatus, AgentAction
+
+OLD = timedelta(seconds=60)
+"""Agents send what has changed every 30 s; asked for all objects more often than needed, they would send megabytes."""
 
 _FINISHED = ("Succeeded", "Failed")
 
@@ -71,11 +74,12 @@ class QueuedActions:
         return tuple(_standing(action, now) for action in found if action is not None)
 
     async def look(self, where: Where, *, nodes: Sequence[str], instance_ids: Sequence[str]) -> ClusterLook:
-        """Nodes as the agent has sent them last; it is asked for fresh ones."""
+        """Nodes as the agent has sent them last; it is asked for all of them when it has been silent for too long."""
         now = self._services.clock.now()
-        command = AskForSnapshot(cause="saga")
-        await self._services.hub.bus.publish_many(messages_of(str(where.cluster_id), command, now))
         known = await self._objects(where)
+        if known is None or now - known[1] > OLD:
+            messages = messages_of(str(where.cluster_id), AskForSnapshot(cause="saga"), now)
+            await self._services.hub.bus.publish_many(messages)
         if known is None:
             return ClusterLook()
         objects, observed_at = known

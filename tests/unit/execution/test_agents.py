@@ -9,11 +9,14 @@ import pytest
 
 from actors.execution.agents import ConfigPermit, QueuedActions, look_at
 from actors.execution.ports import Order, Ruling, Where
+from adapters.redis.keys import agent_command
+from adapters.redis.ports import Message
 from domain.commands import AgentActionKind
 from domain.delta import ObjectSet
 from domain.errors import RejectedError
 from domain.saga import NodeView
 from domain.signing import BoundedNonces, SignedAction, verify
+from domain.wire.socket import CommandMessage, ResendMessage
 from domain.work import ActionResult, ActionStatus
 from tests.unit.platform_world import CLUSTER, ORGANIZATION, SIGNING, World, world
 
@@ -140,6 +143,19 @@ async def test_without_a_key_nothing_is_queued(world: World) -> None:
 async def test_a_cluster_that_has_sent_nothing_shows_nothing(world: World) -> None:
     look = await QueuedActions(world.services, Sent()).look(HERE, nodes=["a"], instance_ids=[])
     assert (look.nodes, look.observed_at) == ((), None)
+
+
+async def test_the_agent_is_asked_for_all_objects_only_when_it_was_silent_for_long(world: World) -> None:
+    sent = Sent(known=(ObjectSet.of([node("a")]), world.clock.now()))
+    queue = QueuedActions(world.services, sent)
+    async with world.services.hub.bus.subscribe(agent_command(str(CLUSTER))) as subscription:
+        await queue.look(HERE, nodes=["a"], instance_ids=[])
+        await world.clock.advance(61)
+        await queue.look(HERE, nodes=["a"], instance_ids=[])
+        await queue.order(HERE, make_order(world))
+        heard = [await anext(subscription) for _ in range(2)]
+    bodies = [one.body for one in heard if isinstance(one, Message)]
+    assert bodies == [ResendMessage().model_dump_json().encode(), CommandMessage().model_dump_json().encode()]
 
 
 async def test_nodes_are_seen_as_the_agent_sent_them(world: World) -> None:
