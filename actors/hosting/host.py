@@ -100,7 +100,7 @@ class Host:
                 await self._handle(hosted, AgentConnected(id=_new_id(), at=now))
             seen = SnapshotReceived(id=_new_id(), at=now, observed_at=report.at, nodes=hosted.nodes)
             await self._handle(hosted, seen)
-        return ReportAnswer(need_full=False)
+            return ReportAnswer(need_full=False, nodes=len(hosted.nodes))
 
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         """Have the state machine handle something; returns when all it led to is stored."""

@@ -32,9 +32,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportAnswer:
-    """``need_full``: the delta does not fit what is held, or nothing is held: send all objects."""
+    """``need_full``: the delta does not fit what is held, or nothing is held: send all objects. ``nodes``: how many."""
 
     need_full: bool
+    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

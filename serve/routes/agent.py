@@ -128,8 +128,9 @@ async def metrics(holder: Agent, request: Request, gateway: GatewayDep) -> Respo
     limit = gateway.services.settings.max_body_bytes
     body = await _read(request, MetricsBody, "metrics body", limit=limit)
     accepted = await gateway.intake.accept(holder, body.events)
-    gateway.beats.count_nodes(holder.cluster_id, len(body.metrics.nodes))
     answer = await gateway.clusters.report(await _report(holder, body))
+    if not answer.need_full:
+        gateway.beats.count_nodes(holder.cluster_id, answer.nodes)
     return _answer(
         MetricsAnswer(
             metrics_stored=len(body.metrics.nodes) + len(body.metrics.pods),

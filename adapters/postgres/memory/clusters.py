@@ -167,7 +167,12 @@ class MemoryClusters(MemoryRepository):
         beat = self._view.get(Heartbeat, cluster.id)
         if beat is None:
             return cluster
-        return replace(cluster, last_heartbeat_at=beat.at, agent_version=beat.agent_version, node_count=beat.node_count)
+        return replace(
+            cluster,
+            last_heartbeat_at=beat.at,
+            agent_version=beat.agent_version,
+            node_count=beat.node_count or cluster.node_count,
+        )
 
 
 class MemoryApiKeys(MemoryRepository):

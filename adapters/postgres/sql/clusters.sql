@@ -46,7 +46,7 @@ WITH told AS (
     INSERT INTO cluster_heartbeats AS h (cluster_id, organization_id, at, agent_version, node_count, details)
     SELECT cluster_id, organization_id, at, agent_version, node_count, details FROM known ORDER BY cluster_id
     ON CONFLICT (cluster_id) DO UPDATE
-    SET at = excluded.at, agent_version = excluded.agent_version, node_count = excluded.node_count,
+    SET at = excluded.at, agent_version = excluded.agent_version, node_count = coalesce(nullif(excluded.node_count, 0), h.node_count),
         details = excluded.details
     WHERE h.at < excluded.at
     RETURNING cluster_id
