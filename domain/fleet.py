@@ -129,7 +129,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """What is kept of an agent's heartbeat: the last one of each cluster."""
+    """What is kept of an agent's heartbeat: the last one of each cluster. A ``node_count`` of 0 is not known."""
 
     cluster_id: UUID
     organization_id: UUID

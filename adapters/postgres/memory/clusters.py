@@ -157,7 +157,8 @@ class MemoryClusters(MemoryRepository):
             return False
         if cluster.status == ClusterStatus.DISCONNECTED or (last is not None and last.at >= beat.at):
             return False
-        self._view.put(beat.cluster_id, beat)
+        known = last.node_count if last is not None else 0
+        self._view.put(beat.cluster_id, replace(beat, node_count=beat.node_count or known))
         if cluster.status == ClusterStatus.ACTIVE:
             return False
         self._view.put(cluster.id, replace(cluster, status=ClusterStatus.ACTIVE, updated_at=beat.at))
@@ -167,12 +168,7 @@ class MemoryClusters(MemoryRepository):
         beat = self._view.get(Heartbeat, cluster.id)
         if beat is None:
             return cluster
-        return replace(
-            cluster,
-            last_heartbeat_at=beat.at,
-            agent_version=beat.agent_version,
-            node_count=beat.node_count or cluster.node_count,
-        )
+        return replace(cluster, last_heartbeat_at=beat.at, agent_version=beat.agent_version, node_count=beat.node_count)
 
 
 class MemoryApiKeys(MemoryRepository):

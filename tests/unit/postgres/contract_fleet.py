@@ -150,6 +150,16 @@ async def test_heartbeats_wake_clusters_and_an_older_one_changes_nothing(databas
     assert (off.status, off.last_heartbeat_at) == (ClusterStatus.DISCONNECTED, None)
 
 
+async def test_a_heartbeat_that_does_not_know_how_many_nodes_there_are_keeps_the_count(database: Database) -> None:
+    cluster = await add_cluster(database)
+    async with database.single() as tx:
+        await tx.clusters.beat([beat(cluster, 8, node_count=5)])
+        await tx.clusters.beat([beat(cluster, 9, node_count=0)])
+        found = await tx.clusters.get(cluster.id)
+    assert found is not None
+    assert (found.last_heartbeat_at, found.node_count) == (after(9), 5)
+
+
 async def test_a_heartbeat_in_the_name_of_another_organisation_is_dropped(database: Database) -> None:
     cluster, other = await add_cluster(database), await add_organization(database)
     async with database.single() as tx:
