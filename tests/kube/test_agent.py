@@ -307,3 +307,19 @@ def test_an_interruption_is_told_to_the_service(home: Home) -> None:
         agent.wait(lambda: [one["event_type"] for one in home.service.events].count("spot_interruption_warning"))
         (event,) = [one for one in home.service.events if one["event_type"] == "spot_interruption_warning"]
         assert (event["instance_id"], event["instance_type"]) == (instance_id("node-0"), "m6i.2xlarge")
+
+
+def test_a_hundred_nodes_and_three_thousand_pods_are_told_as_they_are(home: Home) -> None:
+    for number in range(100):
+        home.kube.create(make_node(f"node-{number}"))
+    for number in range(30):
+        home.kube.create(make_deployment(home.namespace, f"web-{number}", replicas=100, annotations=SHORT))
+    home.kube.wait(
+        lambda: [pod["status"]["phase"] for pod in home.pods()],
+        until=lambda phases: phases == ["Running"] * 3000,
+        limit_s=180,
+    )
+    with home.agent() as agent:
+        agent.wait(lambda: home.service.objects.count("Pod") == 3000)
+        agent.wait(lambda: home.service.objects.equals(expected(home, "/api/v1/nodes", "Node"), "Node"))
+        agent.wait(lambda: home.service.objects.equals(expected(home, "/api/v1/pods", "Pod"), "Pod"))
