@@ -15,6 +15,9 @@ JsonObject = dict[str, Any]
 T = TypeVar("T")
 
 WAIT_LIMIT_S = 30.0
+TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+"""To delete thousands of objects by one call takes the API server half a minute."""
+
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -62,7 +65,9 @@ class Kube:
 
     def __init__(self, login: Login) -> None:
         headers = {"Authorization": f"Bearer {login.token}"} if login.token else {}
-        self.http = httpx.Client(base_url=login.url, verify=login.tls(), headers=headers, timeout=30.0, trust_env=False)
+        self.http = httpx.Client(
+            base_url=login.url, verify=login.tls(), headers=headers, timeout=TIMEOUT, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         return self

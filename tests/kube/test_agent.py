@@ -309,17 +309,30 @@ def test_an_interruption_is_told_to_the_service(home: Home) -> None:
         assert (event["instance_id"], event["instance_type"]) == (instance_id("node-0"), "m6i.2xlarge")
 
 
-def test_a_hundred_nodes_and_three_thousand_pods_are_told_as_they_are(home: Home) -> None:
+@pytest.fixture
+def crowd(home: Home) -> Home:
+    """A home with 100 nodes and 3 000 pods in 30 Deployments, each with a budget of 20 pods."""
     for number in range(100):
         home.kube.create(make_node(f"node-{number}"))
     for number in range(30):
+        home.kube.create(make_budget(home.namespace, f"web-{number}", min_available=80))
         home.kube.create(make_deployment(home.namespace, f"web-{number}", replicas=100, annotations=SHORT))
     home.kube.wait(
         lambda: [pod["status"]["phase"] for pod in home.pods()],
         until=lambda phases: phases == ["Running"] * 3000,
         limit_s=180,
     )
-    with home.agent() as agent:
-        agent.wait(lambda: home.service.objects.count("Pod") == 3000)
-        agent.wait(lambda: home.service.objects.equals(expected(home, "/api/v1/nodes", "Node"), "Node"))
-        agent.wait(lambda: home.service.objects.equals(expected(home, "/api/v1/pods", "Pod"), "Pod"))
+    return home
+
+
+def test_three_thousand_pods_are_told_as_they_are_and_twenty_nodes_emptied_in_time(crowd: Home) -> None:
+    going = {f"node-{number}" for number in range(20)}
+    with crowd.agent() as agent:
+        agent.wait(lambda: crowd.service.objects.count("Pod") == 3000)
+        agent.wait(lambda: crowd.service.objects.equals(expected(crowd, "/api/v1/nodes", "Node"), "Node"))
+        agent.wait(lambda: crowd.service.objects.equals(expected(crowd, "/api/v1/pods", "Pod"), "Pod"))
+        for name in going:
+            interrupt(crowd, name)
+        agent.wait(lambda: not going & {pod["spec"].get("nodeName") for pod in crowd.pods()}, limit_s=115)
+        warned = [one["node_name"] for one in crowd.service.events if one["event_type"] == "spot_interruption_warning"]
+        assert (set(warned), len(warned)) == (going, 20)
