@@ -7,8 +7,9 @@ of botocore by a third party would hold back both; what threads cost is little b
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from domain.errors import TransientError
 
@@ -19,6 +20,9 @@ THREADS = 24
 
 LANE = 6
 """Calls under way at once for one account and region: a throttled account leaves threads for the others."""
+
+CLOSE_S = 5.0
+"""Longest wait for calls under way when all ends; their threads end by the timeouts of their requests."""
 
 BACK_S = 120.0
 """Longest wait of a thread for something on the event loop."""
@@ -35,6 +39,7 @@ class Calls:
 
     def __init__(self, *, threads: int = THREADS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
+        self._under_way: set[Future[Any]] = set()
         self._lanes: dict[str, asyncio.Semaphore] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -57,7 +62,10 @@ class Calls:
         context = contextvars.copy_context()
         try:
             async with asyncio.timeout(limit_s), self._lanes.setdefault(lane, asyncio.Semaphore(LANE)):
-                return await self._loop.run_in_executor(self._pool, context.run, work)
+                begun = self._pool.submit(context.run, work)
+                self._under_way.add(begun)
+                begun.add_done_callback(self._under_way.discard)
+                return await asyncio.wrap_future(begun)
         except TimeoutError as err:
             raise TransientError(f"AWS took longer than {limit_s:.0f} s for {lane}") from err
 
@@ -69,13 +77,23 @@ class Calls:
         async def on_loop() -> T:
             return await work()
 
-        future = asyncio.run_coroutine_threadsafe(on_loop(), self._loop)
+        asked = on_loop()
+        try:
+            future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        except RuntimeError as err:
+            asked.close()
+            raise TransientError("the event loop has ended") from err
         try:
             return future.result(BACK_S)
         except TimeoutError as err:
             future.cancel()
             raise TransientError(f"no answer from the event loop within {BACK_S:.0f} s") from err
 
-    def close(self) -> None:
-        """Start nothing more; threads end with their calls."""
+    async def aclose(self) -> None:
+        """Start nothing more, and give what is under way a moment to end: it may still ask the event loop."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        under_way = [asyncio.wrap_future(begun) for begun in self._under_way.copy()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                # Whoever asked has gone: how they end is nobody's concern any more.
+                await asyncio.gather(*under_way, return_exceptions=True)

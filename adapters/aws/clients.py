@@ -113,6 +113,13 @@ class Clients:
         """Drop the sessions of a role."""
         self._sessions.forget(role)
 
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
     async def _run(self, caller: Caller, region: str, service: str, *, work: Callable[[Any], T]) -> T:
         def in_thread() -> T:
             try:

@@ -79,5 +79,6 @@ async def open_aws(
             executor=executor,
         )
     finally:
-        calls.close()
+        await calls.aclose()
+        clients.close()
         await redis.aclose()

@@ -117,7 +117,7 @@ async def _discover(url: str) -> list[Found]:
     try:
         return list(await asyncio.gather(*(discovery.discover(role, regions=REGIONS) for role in roles)))
     finally:
-        calls.close()
+        await calls.aclose()
 
 
 def run_prices(_series: dict[str, Any]) -> Iterator[Row]:
@@ -150,7 +150,7 @@ async def _refresh(url: str) -> int:
         await keeper.refresh_advice()
         return report.changes
     finally:
-        calls.close()
+        await calls.aclose()
 
 
 def _by_bucket(asked: Asked) -> Mapping[tuple[str, str, str, str], list[float]]:

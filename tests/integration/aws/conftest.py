@@ -85,5 +85,7 @@ def clock() -> HurriedClock:
 @pytest.fixture
 async def clients(here: Here, clock: HurriedClock) -> AsyncIterator[Clients]:
     calls = Calls(threads=8)
-    yield Clients(calls, MemoryBuckets(clock), clock, endpoint_url=here.url, own=own_session)
-    calls.close()
+    made = Clients(calls, MemoryBuckets(clock), clock, endpoint_url=here.url, own=own_session)
+    yield made
+    await calls.aclose()
+    made.close()

@@ -89,7 +89,7 @@ class TestBotoExecutor(ExecutorContract):
         assert len(outcome.answer.launched) == 1
         assert len(await executor.find({TAG_STEP: "launch-1"})) == 1
         assert stage.world.counts()["CreateFleet"] == 2
-        calls.close()
+        await calls.aclose()
 
     async def test_a_throttled_account_is_told_as_passing_after_three_tries(self, stage: WorldStage) -> None:
         stage.world.faults.append(Fault(operation="CreateFleet", times=9))

@@ -118,7 +118,7 @@ async def test_a_caller_waits_for_its_token_and_gives_up_where_that_takes_too_lo
     buckets.wait_s = None
     with pytest.raises(ThrottledError, match="our own limit"):
         await clients.read(make_place(), "ec2", zones)
-    calls.close()
+    await calls.aclose()
 
 
 async def test_throttling_by_aws_empties_our_bucket_for_all(clients: Clients, world: World) -> None:
@@ -147,4 +147,4 @@ async def test_a_place_that_nobody_listens_at_is_told_as_passing(clock: HurriedC
     clients = Clients(calls, MemoryBuckets(clock), clock, endpoint_url="http://127.0.0.1:9", own=own_session)
     with pytest.raises(TransientError, match="cannot be reached"):
         await clients.read(Place(role=Role(arn=make_role().arn, external_id="abc"), region=REGION), "ec2", zones)
-    calls.close()
+    await calls.aclose()

@@ -14,7 +14,7 @@ from domain.errors import TransientError
 async def calls() -> AsyncIterator[Calls]:
     made = Calls(threads=LANE + 4)
     yield made
-    made.close()
+    await made.aclose()
 
 
 async def test_a_lane_that_is_full_leaves_threads_for_the_others(calls: Calls) -> None:
@@ -62,3 +62,39 @@ def test_nothing_can_be_asked_of_a_loop_that_is_not_known() -> None:
 
     with pytest.raises(TransientError, match="not known"):
         Calls(threads=1).back(answer)
+
+
+async def test_what_is_under_way_at_the_end_may_still_ask_the_event_loop() -> None:
+    calls, begun, answers = Calls(threads=1), threading.Event(), []
+
+    async def answer() -> int:
+        return 42
+
+    def late() -> None:
+        begun.set()
+        assert release.wait(10)
+        answers.append(calls.back(answer))
+
+    release = threading.Event()
+    abandoned = asyncio.create_task(calls.run(late, lane="a", limit_s=10))
+    assert await asyncio.to_thread(begun.wait, 10)
+    abandoned.cancel()
+    closing = asyncio.create_task(calls.aclose())
+    await asyncio.sleep(0)
+    release.set()
+    await closing
+    assert answers == [42]
+
+
+def test_a_thread_that_outlives_its_event_loop_is_told() -> None:
+    calls = Calls(threads=1)
+
+    async def begin() -> None:
+        await calls.run(lambda: None, lane="a", limit_s=10)
+
+    async def answer() -> int:
+        return 42
+
+    asyncio.run(begin())
+    with pytest.raises(TransientError, match="has ended"):
+        calls.back(answer)
