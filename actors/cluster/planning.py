@@ -93,6 +93,7 @@ def on_ready(turn: Turn, event: PlanReady) -> None:
             _again_or_fail(turn, asked.wish, refusal)
         elif not any(plan.steps):
             turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=PlanStatus.NO_CHANGE))
+            turn.tell("plan_unneeded", {"plan": plan.generation})
             _complete_jobs(turn, asked.wish, plan, "nothing to change")
         else:
             _accept(turn, plan, asked.wish)

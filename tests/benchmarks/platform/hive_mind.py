@@ -143,6 +143,10 @@ class Measured:
 
 async def _planned(told: Any) -> float:
     async for message in told:
-        if not isinstance(message, Gap) and json.loads(message.body)["topic"] in ("plan_ready", "plan_rejected"):
+        if not isinstance(message, Gap) and json.loads(message.body)["topic"] in (
+            "plan_ready",
+            "plan_rejected",
+            "plan_unneeded",
+        ):
             return time.time()
     raise RuntimeError("the bus was closed")

@@ -2,6 +2,7 @@
 
 from tests.benchmarks.suite import (
     agent,
+    aws,
     consolidation,
     growth,
     interruption,
@@ -10,7 +11,21 @@ from tests.benchmarks.suite import (
     mix,
     openb,
     platform,
+    saga,
     vectors,
 )
 
-__all__ = ["agent", "consolidation", "growth", "interruption", "kwok", "memory", "mix", "openb", "platform", "vectors"]
+__all__ = [
+    "agent",
+    "aws",
+    "consolidation",
+    "growth",
+    "interruption",
+    "kwok",
+    "memory",
+    "mix",
+    "openb",
+    "platform",
+    "saga",
+    "vectors",
+]
