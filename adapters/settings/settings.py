@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         96 * 2**20,
         ge=2**16,
         le=2**28,
-        description="Largest body of an agent, after unpacking: what the protocol promises. 3 000 pods take about 3 MB.",
+        description="Largest body of an agent, unpacked: what the protocol promises. 3 000 pods take about 3 MB.",
     )
     user_rate_limit: str = Field("600/minute", description="Calls per user. A busy portal page makes about 30.")
     agent_rate_limit: str = Field("600/minute", description="Calls per agent key. A busy agent makes about 60.")

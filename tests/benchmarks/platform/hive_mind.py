@@ -25,6 +25,8 @@ from tests.benchmarks.platform.customers import Customer
 from tests.benchmarks.platform.load import now_text
 from tests.benchmarks.platform.objects import cluster_objects, interruption
 
+PLANNED = ("plan_ready", "plan_rejected", "plan_unneeded")
+"""What is told when a plan has been made; where room is left, the pods go there and nothing else changes."""
 PLAN_WITHIN_S = 30.0
 SETTLE_S = 0.3
 """Between the plan and the next interruption."""
