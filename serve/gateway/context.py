@@ -148,7 +148,7 @@ def assemble(
         configs=configs,
         beats=Beats(services, clusters),
         pending=PendingPolls(database, clock),
-        intake=Intake(services, clusters),
+        intake=Intake(services),
         risk=RiskCopy(hub, clock),
         sockets=AgentSockets(),
         pages=PortalSockets(),

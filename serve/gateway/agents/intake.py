@@ -1,25 +1,18 @@
-"""Events on their way in: read one by one, stored in one statement, then offered to the stream.
-
-Interruptions do not wait for that: the cluster's host hears of them while they are stored, since every millisecond
-counts for all other customers. The stream brings them once more, and a cluster handles an event once.
-"""
+"""Events on their way in: read one by one, stored in one statement, then offered to the stream."""
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 
-from actors.cluster.inputs import AgentReported
-from actors.hosting.ports import Clusters
 from actors.services import Services
 from adapters.redis.ports import Event, Offered, Priority
-from domain.errors import SpotOptimizerError, TransientError
-from domain.events import EVENT_MAX_AGE, AgentEvent, EventPriority
+from domain.errors import TransientError
+from domain.events import EVENT_MAX_AGE, AgentEvent
 from domain.fleet import KeyHolder
 from domain.market import Pool
 from domain.wire.base import JsonObject
@@ -47,10 +40,8 @@ class Accepted:
 class Intake:
     """Accepts events. What is in PostgreSQL is never lost; the stream is the fast way to whoever handles it."""
 
-    def __init__(self, services: Services, clusters: Clusters) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._clusters = clusters
-        self._ahead: set[asyncio.Task[None]] = set()
         self._full_until_s: dict[Priority, float] = {}
 
     async def accept(self, holder: KeyHolder, raw: Sequence[JsonObject]) -> Accepted:
@@ -77,32 +68,18 @@ class Intake:
                 late.append(_late(index))
             else:
                 fresh.setdefault(event.id, _inbox_event(holder, event, raw[index], now))
-        self._refuse_when_full(fresh.values())
-        for event in read:
-            if event.id in fresh and event.priority is EventPriority.INTERRUPTION:
-                self._tell_ahead(holder.cluster_id, AgentReported(id=event.id, at=now, event=event))
         await self._store(tuple(fresh.values()))
         return Accepted(queued=len(fresh), refused=tuple(sorted((*refused, *late), key=lambda one: one.index)))
 
     async def _store(self, events: Sequence[InboxEvent]) -> None:
         if not events:
             return
+        self._refuse_when_full(events)
         async with self._services.database.single() as tx:
             await tx.inbox.accept(events)
         await self._offer(events)
 
-    def _tell_ahead(self, cluster_id: UUID, event: AgentReported) -> None:
-        task = asyncio.create_task(self._told(cluster_id, event))
-        self._ahead.add(task)
-        task.add_done_callback(self._ahead.discard)
-
-    async def _told(self, cluster_id: UUID, event: AgentReported) -> None:
-        try:
-            await self._clusters.tell(cluster_id, event)
-        except SpotOptimizerError as err:
-            _logger.info("event %s waits for the stream: %s", event.id, err)
-
-    def _refuse_when_full(self, events: Iterable[InboxEvent]) -> None:
+    def _refuse_when_full(self, events: Sequence[InboxEvent]) -> None:
         now_s = self._services.clock.monotonic()
         if any(self._full_until_s.get(Priority(event.priority), 0.0) > now_s for event in events):
             raise queue_full()

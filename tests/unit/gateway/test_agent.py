@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from actors.cluster.inputs import ActionFinished, AgentConnected, AgentReported, Ended
+from actors.cluster.inputs import ActionFinished, AgentConnected, Ended
 from adapters.postgres.ids import new_id
 from adapters.redis import keys
 from adapters.redis.ports import EventRules
@@ -140,25 +140,6 @@ async def test_metrics_are_reported_and_their_events_queued_once(spot: House, ag
     assert (await spot.hub.events.counts()).accepted == 1
     taken = await spot.hub.events.take("test")
     assert json.loads(taken[0].event.body)["region"] == "us-east-1"
-
-
-async def test_the_host_hears_of_an_interruption_at_once_and_of_nothing_else(spot: House, agent: AgentOf) -> None:
-    pending = {
-        "event_id": "e-2", "event_type": "pod_pending", "namespace": "shop", "pod_name": "web-1",
-        "timestamp": spot.clock.now().isoformat(),
-    }  # fmt: skip
-    answer = await post(spot, agent, "events", {"events": [pending, interruption(spot)]})
-    assert answer.json()["events_queued"] == 2
-    await spot.clock.advance(0)
-    assert [event.id for _, event in spot.clusters.told if isinstance(event, AgentReported)] == ["e-1"]
-    assert (await spot.hub.events.depth()).total == 2
-
-
-async def test_an_interruption_is_accepted_while_its_host_is_away(spot: House, agent: AgentOf) -> None:
-    spot.clusters.error = TransientError("the host is being restarted")
-    answer = await post(spot, agent, "events", {"events": [interruption(spot)]})
-    assert (answer.status_code, answer.json()["events_queued"]) == (200, 1)
-    assert (await spot.hub.events.depth()).total == 1
 
 
 async def test_a_gzip_body_is_read(spot: House, agent: AgentOf) -> None:
