@@ -51,7 +51,8 @@ STORM_EACH = 10
 STORM_INTERRUPTIONS = 50
 """One event of so many is an interruption: 200 of them."""
 
-FAULT_CUSTOMERS, FAULT_RATE_PER_S, FAULT_EVENTS, FAULT_INTERRUPTIONS, KILL_AFTER_S = 25, 40.0, 1_000, 40, 6.0
+FAULT_CUSTOMERS, FAULT_RATE_PER_S, FAULT_EVENTS, FAULT_INTERRUPTIONS, KILL_AFTER_S = 25, 40.0, 1_000, 41, 6.0
+"""One event in 41 is an interruption, which comes round to each of the 25 customers once."""
 GATEWAY = "a gateway replica"
 VICTIMS = (
     "ClusterHost-0", "RiskRegistry", "EventConsumer-0", GATEWAY, "Planner", "PostgreSQL", "Redis", "Ray node",
@@ -326,7 +327,7 @@ def _faults(series: dict[str, Any]) -> Iterator[Row]:
             yield reported(f"platform-faults/{victim}, longest time without an answer", result.gap_s, "s")
             yield at_most(f"platform-faults/{victim}, events lost", FAULT_EVENTS - handled, "", bar=0)
         cordons = rows(running, CORDONS)
-    asked = len(VICTIMS) * FAULT_EVENTS // FAULT_INTERRUPTIONS
+    asked = len(VICTIMS) * len(range(0, FAULT_EVENTS, FAULT_INTERRUPTIONS))
     yield at_most("platform-faults/nodes not cordoned", asked - len(cordons), "", bar=0)
     yield at_most("platform-faults/nodes cordoned twice", sum(count > 1 for _, _, count in cordons), "", bar=0)
 
@@ -352,8 +353,7 @@ def _fault_job(running: Platform, customers: Sequence[Customer], number: int) ->
         customer = customers[n % len(customers)]
         event = _event(10_000_000 * (number + 1) + n * STORM_INTERRUPTIONS + 1)
         if n % FAULT_INTERRUPTIONS == 0:
-            nth = (number * FAULT_EVENTS + n) // FAULT_INTERRUPTIONS
-            event = interruption(customer.number % BODIES, nth // len(customers), event_id=f"f-{number}-{n}")
+            event = interruption(customer.number % BODIES, number, event_id=f"f-{number}-{n}")
         bodies.append(json.dumps({"events": [event]}))
     return Job(
         kind="events", port=running.port, seconds=120.0, connections=8, customers=agents_of(customers),
