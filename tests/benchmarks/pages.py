@@ -98,10 +98,10 @@ def _part(match: re.Match[str], rows: Mapping[str, Row], *, measured_on: date) -
 
 
 def _figures(name: str, rows: Mapping[str, Row]) -> str:
-    """One line for each figure of the benchmarks whose names begin so."""
-    shown = [row for row in rows.values() if row.name.startswith(name) and row.value is not None]
+    """One line for each figure of a benchmark."""
+    shown = [row for row in rows.values() if row.name.startswith(f"{name}/") and row.value is not None]
     lines = [
-        f"| {row.name.removeprefix(name)} | {_cell(row, ALONE)} | {against(row)} |"
+        f"| {row.name.removeprefix(name)[1:]} | {_cell(row, ALONE)} | {against(row)} |"
         for row in shown
         if not row.name.endswith(OF_THE_BENCHMARK)
     ]
