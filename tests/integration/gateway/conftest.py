@@ -1,8 +1,6 @@
 """A gateway behind a real uvicorn on a free port of loopback, over a real PostgreSQL and a real Redis."""
 
 import asyncio
-import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
@@ -18,7 +16,6 @@ from fastapi import FastAPI
 from actors.services import Services
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
-from adapters.embedded.redis import EmbeddedRedis
 from adapters.mail.memory import MemoryMailer
 from adapters.postgres.pool import PoolSettings, PostgresDatabase
 from adapters.postgres.seed import seed_defaults
@@ -26,6 +23,7 @@ from adapters.redis.connection import connect
 from adapters.redis.hub import redis_hub
 from serve.auth.passwords import Passwords
 from serve.gateway.app import create_app
+from tests.running_redis import RedisServer
 from tests.unit.gateway.house import KEYS, ClustersTwin, House, make_settings
 
 DEADLINE_S = 20.0
@@ -40,26 +38,6 @@ class LiveHouse(House):
     @property
     def sockets_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
-
-
-class RedisServer:
-    """The server, which a test may kill and start again."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self._embedded = EmbeddedRedis(folder)
-        self.url = self._embedded.url
-
-    async def start(self) -> None:
-        await self._embedded.start()
-
-    async def stop(self) -> None:
-        await self._embedded.stop()
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        pid = self._embedded.pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

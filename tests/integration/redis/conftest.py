@@ -1,8 +1,6 @@
 """A real Redis in a folder of its own, started once, emptied before each test, stopped by its process id."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,32 +8,16 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
-from adapters.embedded.redis import EmbeddedRedis
 from adapters.redis.connection import connect
 from adapters.redis.hub import Hub, redis_hub
+from tests.running_redis import RedisServer
 from tests.unit.redis import builders
 from tests.unit.redis.builders import Until
 from tests.unit.redis.contracts import RULES
 
 
-class Server:
-    """The server under test, which a test may kill and start again."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self._embedded = EmbeddedRedis(folder)
-        self.url = self._embedded.url
-
-    async def start(self) -> None:
-        await self._embedded.start()
-
-    async def stop(self) -> None:
-        await self._embedded.stop()
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        pid = self._embedded.pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+class Server(RedisServer):
+    """The server under test, which a test may kill, start again and empty."""
 
     async def empty(self) -> None:
         client = connect(self.url)
