@@ -1,4 +1,4 @@
-"""What charts, reports and bills are made of, and the model lab's records. Money is micro-USD."""
+"""What charts, reports and bills are made of. Money is micro-USD."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,22 +33,6 @@ class SubscriptionStatus(StrEnum):
     ACTIVE = "active"
     GRACE = "grace"
     CANCELED = "canceled"
-
-
-class ModelStatus(StrEnum):
-    """How a model of the registry stands."""
-
-    TESTING = "testing"
-    PRODUCTION = "production"
-    RETIRED = "retired"
-
-
-class ExperimentStatus(StrEnum):
-    """How an experiment of the lab stands."""
-
-    RUNNING = "running"
-    STOPPED = "stopped"
-    GRADUATED = "graduated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,37 +108,3 @@ class Subscription:
         require_utc(updated_at=self.updated_at, period_ends_at=self.period_ends_at, grace_ends_at=self.grace_ends_at)
         if (self.status == SubscriptionStatus.GRACE) != (self.grace_ends_at is not None):
             raise ValueError("grace_ends_at is set during the days of grace, and only then")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MlModel:
-    """A model of the registry; its file lies where ``file`` says and has this SHA-256."""
-
-    id: UUID
-    name: str
-    version: str
-    file: str
-    sha256: bytes
-    status: ModelStatus
-    created_at: datetime
-    metrics: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        require_utc(created_at=self.created_at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabExperiment:
-    """A comparison of two models on live traffic of consenting clusters or in parallel."""
-
-    id: UUID
-    name: str
-    control_model_id: UUID
-    variant_model_id: UUID
-    status: ExperimentStatus
-    created_at: datetime
-    stopped_at: datetime | None = None
-    telemetry: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        require_utc(created_at=self.created_at, stopped_at=self.stopped_at)
