@@ -6,6 +6,7 @@ from uuid import UUID
 
 from adapters.postgres.memory.clusters import MemoryAccounts, MemoryApiKeys, MemoryClusters
 from adapters.postgres.memory.inbox import MemoryInbox
+from adapters.postgres.memory.lab import MemoryLab, MemoryModels
 from adapters.postgres.memory.platform import (
     DEFAULT_CONFIG_ROWS,
     MemoryAuditLog,
@@ -87,4 +88,6 @@ def _over(view: View) -> Transaction:
         clock_runs=MemoryClockRuns(view),
         insights=MemoryInsights(view),
         sagas=MemorySagas(view),
+        models=MemoryModels(view),
+        lab=MemoryLab(view),
     )

@@ -6,6 +6,7 @@ reached or is too slow; those that change one thing once are safe to call again.
 
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
 from adapters.postgres.ports.database import Database, Transaction
+from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
 from adapters.postgres.ports.tenancy import Organizations, Rotation, RotationOutcome, Tokens, Users
@@ -23,6 +24,8 @@ __all__ = [
     "Inbox",
     "Insights",
     "Jobs",
+    "Lab",
+    "Models",
     "Organizations",
     "Plans",
     "Policies",

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
+from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
 from adapters.postgres.ports.tenancy import Organizations, Tokens, Users
@@ -35,6 +36,8 @@ class Transaction:
     clock_runs: ClockRuns
     insights: Insights
     sagas: Sagas
+    models: Models
+    lab: Lab
 
 
 class Database(Protocol):

@@ -11,6 +11,7 @@ from adapters.postgres.repositories.config import PostgresConfig
 from adapters.postgres.repositories.inbox import PostgresInbox
 from adapters.postgres.repositories.insights import PostgresInsights
 from adapters.postgres.repositories.jobs import PostgresJobs
+from adapters.postgres.repositories.lab import PostgresLab, PostgresModels
 from adapters.postgres.repositories.organizations import PostgresOrganizations
 from adapters.postgres.repositories.plans import PostgresPlans
 from adapters.postgres.repositories.policies import PostgresPolicies
@@ -45,4 +46,6 @@ def over(session: Session) -> Transaction:
         clock_runs=PostgresClockRuns(session),
         insights=PostgresInsights(session),
         sagas=PostgresSagas(session),
+        models=PostgresModels(session),
+        lab=PostgresLab(session),
     )
