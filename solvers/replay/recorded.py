@@ -1,0 +1,51 @@
+"""Tapes from recorded availability: a window of what was seen, for each replication another one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.replay.market import PLENTY
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A stretch of a recording: its first tick and how many follow, round the end to the beginning where it must."""
+
+    first: int
+    ticks: int
+
+    def of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Its ticks of a series (or of rows of series)."""
+        return np.take(values, np.arange(self.first, self.first + self.ticks), axis=-1, mode="wrap")
+
+
+def window(recorded: int, wanted: int, *, seed: int, replication: int) -> Window:
+    """Where a replication begins in a recording; the first replication begins where the recording does.
+
+    The recording is taken to repeat itself: a window that runs over its end goes on at its beginning. Windows of
+    different replications overlap, so their results are not independent where replications outnumber the recording.
+    """
+    first = 0 if replication == 0 else int(np.random.default_rng((seed, replication)).integers(recorded))
+    return Window(first=first, ticks=wanted)
+
+
+def capacity_steps(counts: Counts, *, tick_s: float, most: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Times and capacities of a tape from instances seen at each tick.
+
+    Parameters
+    ----------
+    counts
+        Instances that could be had; ``most`` of them or more mean that nobody has seen the end of it.
+    """
+    room = np.where(counts >= most, PLENTY, np.floor(counts)).astype(np.int64)
+    at = np.flatnonzero(np.diff(room, prepend=room[0] - 1))
+    return tuple((at * tick_s).tolist()), tuple(room[at].tolist())
+
+
+def share_up(counts: Sequence[Counts]) -> float:
+    """Share of all ticks with any capacity."""
+    return float(np.mean([series > 0 for series in counts]))
