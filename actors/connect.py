@@ -1,11 +1,12 @@
 """Opens what a process of the platform works with, from its settings."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from pydantic import SecretStr
 
 from actors.services import Services
+from adapters.aws.late import aws_of
 from adapters.clock import SystemClock
 from adapters.postgres.pool import PoolSettings, PostgresDatabase
 from adapters.redis.hub import redis_hub
@@ -29,8 +30,9 @@ async def services_of(settings: Settings) -> AsyncIterator[Services]:
     pool = PoolSettings(connections=settings.database_connections)
     database = await PostgresDatabase.connect(dsn, pool)
     try:
-        async with redis_hub(redis_url, clock) as hub:
-            yield Services(settings=settings, keys=load_keys(settings), clock=clock, database=database, hub=hub)
+        async with redis_hub(redis_url, clock) as hub, aclosing(aws_of(settings, redis_url, clock)) as aws:
+            keys = load_keys(settings)
+            yield Services(settings=settings, keys=keys, clock=clock, database=database, hub=hub, aws=aws)
     finally:
         await database.close()
 

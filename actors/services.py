@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from adapters.aws.ports.aws import Aws
 from adapters.clock import Clock
 from adapters.postgres.ports import Database
 from adapters.redis.hub import Hub
@@ -17,3 +18,4 @@ class Services:
     clock: Clock
     database: Database
     hub: Hub
+    aws: Aws

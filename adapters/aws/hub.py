@@ -1,9 +1,6 @@
 """All of AWS in one value, opened and closed together."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 
 import botocore.session
 
@@ -14,10 +11,6 @@ from adapters.aws.clients import Clients
 from adapters.aws.discovery.discovery import BotoDiscovery
 from adapters.aws.executor.executor import BotoExecutor
 from adapters.aws.ports.access import Place
-from adapters.aws.ports.accounts import AccountAccess
-from adapters.aws.ports.discovery import Discovery
-from adapters.aws.ports.executor import Ec2Executor
-from adapters.aws.ports.prices import PriceSource
 from adapters.aws.prices.source import BotoPriceSource
 from adapters.catalog.advisor import ADVISOR_URL
 from adapters.clock import Clock
@@ -27,29 +20,8 @@ MOST_EXECUTORS = 4_096
 """Executors kept: each remembers the zones of its account and region, and nothing else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aws:
-    """What the platform may ask of AWS. ``executor`` gives the executor of one account and region."""
-
-    accounts: AccountAccess
-    discovery: Discovery
-    prices: PriceSource
-    executor: Callable[[Place], Ec2Executor]
-
-
-@asynccontextmanager
-async def open_aws(
-    redis_url: str,
-    clock: Clock,
-    *,
-    service_account_id: str,
-    template_url: str = "",
-    home: str = "us-east-1",
-    endpoint_url: str | None = None,
-    advisor_url: str = ADVISOR_URL,
-    own: Callable[[], botocore.session.Session] = botocore.session.Session,
-) -> AsyncIterator[Aws]:
-    """Open AWS through boto3; nothing is asked before the first use.
+class BotoAws:
+    """What the platform may ask of AWS, through boto3; nothing is asked before the first use.
 
     Parameters
     ----------
@@ -62,23 +34,41 @@ async def open_aws(
     own
         Our own session; by default from the usual AWS configuration.
     """
-    redis, calls = connect(redis_url), Calls()
-    clients = Clients(calls, RedisBuckets(redis), clock, endpoint_url=endpoint_url, home=home, own=own)
 
-    @lru_cache(maxsize=MOST_EXECUTORS)
-    def executor(place: Place) -> BotoExecutor:
-        return BotoExecutor(clients, place, clock)
-
-    try:
-        yield Aws(
-            accounts=BotoAccountAccess(
-                clients, clock, service_account_id=service_account_id, template_url=template_url, home=home
-            ),
-            discovery=BotoDiscovery(clients, clock),
-            prices=BotoPriceSource(clients, clock, advisor_url=advisor_url),
-            executor=executor,
+    def __init__(
+        self,
+        redis_url: str,
+        clock: Clock,
+        *,
+        service_account_id: str,
+        template_url: str = "",
+        home: str = "us-east-1",
+        endpoint_url: str | None = None,
+        advisor_url: str = ADVISOR_URL,
+        own: Callable[[], botocore.session.Session] = botocore.session.Session,
+    ) -> None:
+        self._clock = clock
+        self._redis, self._calls = connect(redis_url), Calls()
+        buckets = RedisBuckets(self._redis)
+        self._clients = Clients(self._calls, buckets, clock, endpoint_url=endpoint_url, home=home, own=own)
+        self._executors: dict[Place, BotoExecutor] = {}
+        self.accounts = BotoAccountAccess(
+            self._clients, clock, service_account_id=service_account_id, template_url=template_url, home=home
         )
-    finally:
-        await calls.aclose()
-        clients.close()
-        await redis.aclose()
+        self.discovery = BotoDiscovery(self._clients, clock)
+        self.prices = BotoPriceSource(self._clients, clock, advisor_url=advisor_url)
+
+    def executor(self, place: Place) -> BotoExecutor:
+        """The executor of one account and region."""
+        known = self._executors.get(place)
+        if known is None:
+            if len(self._executors) >= MOST_EXECUTORS:
+                self._executors.pop(next(iter(self._executors)))
+            known = self._executors[place] = BotoExecutor(self._clients, place, self._clock)
+        return known
+
+    async def aclose(self) -> None:
+        """Let calls under way end, and close all connections."""
+        await self._calls.aclose()
+        self._clients.close()
+        await self._redis.aclose()

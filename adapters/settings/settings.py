@@ -146,7 +146,28 @@ class Settings(BaseSettings):
     smtp_port: int = Field(587, ge=1, le=65_535, description="Port of that server; 587 is submission with STARTTLS.")
     smtp_user: str = Field("", description="User at the mail server; empty: no log-in.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password at the mail server.")
-    aws_region: str = Field("us-east-1", description="Region of SES and Secrets Manager.")
+    aws_region: str = Field(
+        "us-east-1",
+        pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$",
+        description="Region of our own calls (SES, Secrets Manager, STS), and of the stacks that customers create.",
+    )
+    aws_account_id: str = Field(
+        "",
+        pattern="^([0-9]{12})?$",
+        description="AWS account that this platform runs in, 12 digits: the only one that customers' roles let in. "
+        "Empty: no account can be linked.",
+    )
+    aws_template_url: str = Field(
+        "",
+        description="Where CloudFormation finds the template that customers create their role from: it reads from S3 "
+        "only. Empty: they upload the file that /api/connect/template.yaml serves.",
+    )
+    aws_endpoint_url: str = Field(
+        "", description="Stands in for all of AWS in tests and demos; empty: AWS, or what AWS_ENDPOINT_URL says."
+    )
+    aws_advisor_url: str = Field(
+        "", description="Address of the Spot advisor's feed; empty: AWS' own, which is public."
+    )
     admin_email: str = Field("admin@localhost", description="E-mail of the first super admin.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
     log_format: LogFormat = Field(LogFormat.JSON, description="json, or console for people.")

@@ -14,6 +14,7 @@ from actors.cluster.inputs import ActionFinished, Ended
 from actors.hosting.host import Host
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.services import Services
+from adapters.aws.memory import MemoryAws
 from adapters.clock import VirtualClock
 from adapters.postgres.memory import MemoryDatabase
 from adapters.redis.hub import memory_hub
@@ -101,7 +102,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     key = base64.b64encode(bytes(32)).decode()
     settings = load_settings({"data_dir": tmp_path, "session_keys": key, "encryption_keys": key})
     services = Services(
-        settings=settings, keys=load_keys(settings), clock=clock, database=MemoryDatabase(), hub=memory_hub(clock)
+        settings=settings,
+        keys=load_keys(settings),
+        clock=clock,
+        database=MemoryDatabase(),
+        hub=memory_hub(clock),
+        aws=MemoryAws(clock),
     )
     await _sign_up(services)
     planner, registry, aws = HandPlanner(), HandRegistry(), HandAws(clock)

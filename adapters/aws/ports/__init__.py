@@ -2,6 +2,7 @@
 
 from adapters.aws.ports.access import Permit, Place, Role
 from adapters.aws.ports.accounts import AccountAccess, Answer, Invitation, Need, Permission, Tried, Verification
+from adapters.aws.ports.aws import Aws
 from adapters.aws.ports.buckets import Bucket, Buckets
 from adapters.aws.ports.discovery import (
     Discovery,
@@ -42,6 +43,7 @@ from adapters.aws.ports.prices import (
 __all__ = [
     "AccountAccess",
     "Answer",
+    "Aws",
     "Bucket",
     "Buckets",
     "Choice",

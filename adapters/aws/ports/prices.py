@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adapters.catalog.advisor import AdviceByRegion
-from adapters.catalog.figures import Advice
 from domain.market import Pool
 from domain.validate import require_utc
+
+if TYPE_CHECKING:
+    from adapters.catalog.advisor import AdviceByRegion
+    from adapters.catalog.figures import Advice
 
 SpotPrices = Mapping[tuple[str, str], int]
 """Micro-USD per hour by instance type and zone id."""
@@ -23,7 +25,7 @@ class PriceSource(Protocol):
     async def on_demand(self, region: str) -> Mapping[str, int]:
         """On-demand prices in micro-USD per hour by instance type: Linux, nothing on top."""
 
-    async def advice(self) -> AdviceByRegion:
+    async def advice(self) -> "AdviceByRegion":
         """The Spot advisor's saving and interruption bucket, by region and type."""
 
 
@@ -67,7 +69,7 @@ class RegionPrices:
     region: str
     spot: SpotPrices = field(default_factory=dict)
     on_demand: Mapping[str, int] = field(default_factory=dict)
-    advice: Mapping[str, Advice] = field(default_factory=dict)
+    advice: "Mapping[str, Advice]" = field(default_factory=dict)
     spot_at: datetime | None = None
     on_demand_at: datetime | None = None
     advice_at: datetime | None = None

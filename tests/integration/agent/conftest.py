@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from actors.services import Services
+from adapters.aws.memory import MemoryAws
 from adapters.clock import SystemClock
 from adapters.mail.memory import MemoryMailer
 from adapters.postgres.ids import new_id
@@ -46,6 +47,7 @@ async def live() -> AsyncIterator[LiveHouse]:
         clock=clock,
         database=MemoryDatabase(),
         hub=memory_hub(clock),
+        aws=MemoryAws(clock),
     )
     app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
     async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
 
 import pytest
 
 from adapters.aws.discovery.launching import launch_base
-from adapters.aws.hub import open_aws
+from adapters.aws.hub import BotoAws
 from adapters.aws.ports.access import Place, Role
 from adapters.aws.ports.executor import ClusterRef, Done, LaunchOrder
 from adapters.clock import SystemClock
@@ -30,9 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 async def test_an_account_is_linked_seen_and_launched_in(here: Here, owner: Customer, server: Server) -> None:
     fill.add_cluster(owner, REGION, "shop", nodes=2)
-    async with open_aws(
-        server.url, SystemClock(), service_account_id="9" * 12, endpoint_url=here.url, own=own_session
-    ) as aws:
+    opened = BotoAws(server.url, SystemClock(), service_account_id="9" * 12, endpoint_url=here.url, own=own_session)
+    async with aclosing(opened) as aws:
         invited = aws.accounts.invite(ACCOUNT)
         here.world.external_ids[invited.role_arn] = invited.external_id
         role = Role(arn=invited.role_arn, external_id=invited.external_id)

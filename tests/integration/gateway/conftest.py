@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from actors.services import Services
+from adapters.aws.memory import MemoryAws
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
 from adapters.mail.memory import MemoryMailer
@@ -64,7 +65,7 @@ async def live(database_url: str, redis_server: RedisServer) -> AsyncIterator[Li
     await seed_defaults(database, now=clock.now())
     async with redis_hub(redis_server.url, clock) as hub:
         settings = make_settings(public_url="")
-        services = Services(settings=settings, keys=KEYS, clock=clock, database=database, hub=hub)
+        services = Services(settings=settings, keys=KEYS, clock=clock, database=database, hub=hub, aws=MemoryAws(clock))
         app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
         async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
             yield LiveHouse(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from actors.cluster.inputs import Input
 from actors.hosting.ports import ClusterView, Report, ReportAnswer
 from actors.services import Services
+from adapters.aws.memory import MemoryAws
 from adapters.clock import VirtualClock
 from adapters.mail.memory import MemoryMailer
 from adapters.postgres.ids import new_id
@@ -208,6 +209,7 @@ async def house(*, rules: EventRules | None = None, **settings: Any) -> AsyncIte
         clock=clock,
         database=MemoryDatabase(),
         hub=memory_hub(clock, rules),
+        aws=MemoryAws(clock),
     )
     clusters, mailer = ClustersTwin(), MemoryMailer(clock)
     app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
