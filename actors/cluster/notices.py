@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from actors.cluster.execution import abort, involved_nodes
 from actors.cluster.planning import want
@@ -27,6 +28,9 @@ from domain.events import (
 )
 from domain.market import Pool
 from domain.signing import wire_time
+
+if TYPE_CHECKING:
+    from actors.cluster.state import ClusterState
 
 MAX_EARLY = 100
 """Notices kept for instances that may yet turn up as nodes. An account's queue carries other clusters' notices too."""
@@ -54,6 +58,22 @@ def on_agent_event(turn: Turn, event: AgentEvent) -> None:
             _on_pending(turn, event)
         case OomKilled():
             _on_oom(turn, event)
+
+
+def evidence_of(state: "ClusterState", event: SpotInterruption, *, now: datetime) -> ReportEvidence:
+    """What a notice says of its pool. The registry counts it once, whether it hears it before the turn or from it.
+
+    The pool is ``known`` when the node was, from before the notice: a pool is everybody's, so no agent's word counts.
+    """
+    seen = next((node.pool for node in state.nodes.values() if node.instance_id == event.instance_id), None)
+    return ReportEvidence(
+        cause=event.id,
+        pool=seen or event.pool,
+        kind=EvidenceKind.INTERRUPTION,
+        instance_id=event.instance_id,
+        known=seen is not None,
+        at=now,
+    )
 
 
 def on_nodes_seen(turn: Turn) -> None:
@@ -104,9 +124,11 @@ def _has_had_time(turn: Turn, going: Going) -> bool:
 
 
 def _on_interruption(turn: Turn, event: SpotInterruption) -> None:
-    node, known = _find(turn, event.instance_id, name=event.node, pool=event.pool)
-    pool = node.pool if known and node is not None and node.pool is not None else event.pool
-    _report(turn, pool, kind=EvidenceKind.INTERRUPTION, instance_id=event.instance_id, known=known)
+    evidence = evidence_of(turn.state, event, now=turn.event.at)
+    turn.emit(evidence)
+    text = f"Global Risk: {evidence.pool.instance_type} in {evidence.pool.zone_id} flagged"
+    turn.audit("pool_flagged", text, resource=str(evidence.pool), outcome=Outcome.SUCCESS)
+    node, _ = _find(turn, event.instance_id, name=event.node, pool=event.pool)
     if node is None:
         _remember_early(turn, event)
         return
@@ -208,9 +230,6 @@ def _report(turn: Turn, pool: Pool, *, kind: EvidenceKind, instance_id: str, kno
     turn.emit(
         ReportEvidence(cause=turn.cause, pool=pool, kind=kind, instance_id=instance_id, known=known, at=turn.event.at)
     )
-    if kind is EvidenceKind.INTERRUPTION:
-        text = f"Global Risk: {pool.instance_type} in {pool.zone_id} flagged"
-        turn.audit("pool_flagged", text, resource=str(pool), outcome=Outcome.SUCCESS)
 
 
 def _remember_early(turn: Turn, event: SpotInterruption) -> None:

@@ -21,6 +21,7 @@ from adapters.clock import Clock
 from adapters.redis import keys
 from adapters.redis.ports.bus import Gap
 from domain.commands import AskAws, ReportEvidence
+from domain.events import SpotInterruption
 from domain.market import Pool
 
 PLAN_TIMEOUT_S = 3_900.0
@@ -50,6 +51,11 @@ class Actors:
         """Take note of evidence."""
         registry = await self._find(runtime.REGISTRY)
         await answered(registry.report.remote(cluster_id, organization_id, evidence), what=runtime.REGISTRY)
+
+    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        """Have flags set ahead of the report of the same evidence."""
+        registry = await self._find(runtime.REGISTRY)
+        await answered(registry.warn.remote(cluster_id, organization_id, evidence), what=runtime.REGISTRY)
 
     def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
         """Pools of a region that this organisation avoids now, from memory."""
@@ -107,6 +113,11 @@ class ClusterHost(Shell):
         """Have the state machine of a cluster handle something."""
         await self.ready()
         await self._host.tell(cluster_id, event)
+
+    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
+        """Tell the registry of a notice that is still on its way here."""
+        await self.ready()
+        await self._host.warn(cluster_id, event)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""

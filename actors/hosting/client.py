@@ -13,6 +13,7 @@ from actors.cluster.inputs import Input
 from actors.hosting.ports import ClusterView, Report, ReportAnswer
 from actors.hosting.rendezvous import host_of
 from domain.errors import SpotOptimizerError, TransientError
+from domain.events import SpotInterruption
 
 T = TypeVar("T")
 
@@ -38,6 +39,10 @@ class RayClusters:
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         """Have the state machine of a cluster handle something."""
         await self._call(cluster_id, "tell", cluster_id, event)
+
+    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
+        """Tell the registry of a notice that is still on its way to its cluster."""
+        await self._call(cluster_id, "warn", cluster_id, event)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""

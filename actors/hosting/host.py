@@ -29,6 +29,7 @@ from actors.cluster.inputs import (
     SnapshotReceived,
     Tick,
 )
+from actors.cluster.notices import evidence_of
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
 from actors.hosting.hosted import Hosted, ended_meanwhile, view_of, wake
@@ -50,6 +51,7 @@ from domain.commands import (
 )
 from domain.delta import BaseMismatchError
 from domain.errors import InputError, RejectedError, SpotOptimizerError
+from domain.events import SpotInterruption
 
 SWEEP_EVERY_S = 15.0
 """How often clusters are looked through for objects to store and sleepers to put to bed."""
@@ -106,6 +108,12 @@ class Host:
         """Have the state machine handle something; returns when all it led to is stored."""
         async with self._turn(cluster_id) as hosted:
             await self._handle(hosted, event)
+
+    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
+        """Tell the registry of a notice that is still on its way here: it changes nothing, so it waits for no turn."""
+        hosted = self._awake.get(cluster_id) or await self._wake(cluster_id)
+        evidence = evidence_of(hosted.state, event, now=self._now())
+        await self._registry.warn(hosted.id, hosted.organization_id, evidence)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""

@@ -11,6 +11,7 @@ from actors.hosting.usage import Used
 from actors.planning.order import PlanAnswer, PlanOrder
 from domain.commands import AskAws, ReportEvidence
 from domain.delta import Delta
+from domain.events import SpotInterruption
 from domain.market import Pool
 
 
@@ -74,6 +75,9 @@ class Clusters(Protocol):
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         """Have the state machine of a cluster handle something; returns when all it led to is stored."""
 
+    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
+        """Tell the registry of a notice before its cluster handles it, which it is to do all the same."""
+
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""
 
@@ -99,6 +103,9 @@ class Registry(Protocol):
 
     async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
         """Take note of evidence."""
+
+    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        """Set flags ahead of the report of the same evidence."""
 
     def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
         """Pools of a region that this organisation avoids now, from memory."""

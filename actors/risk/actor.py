@@ -42,6 +42,11 @@ class RiskRegistryActor(Shell):
         self._evidence.inc(tags={"kind": str(evidence.kind)})
         return verdict
 
+    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        """Set the flags that evidence leads to, ahead of its report."""
+        await self.ready()
+        await self._registry.warn(cluster_id, organization_id, evidence)
+
     async def clear(self, pool: Pool) -> bool:
         """Take the flags of a pool back."""
         await self.ready()

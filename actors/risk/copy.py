@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class RiskCopy:
-    """Flags as this process knows them. ``heard_at`` is when it last heard of one (UTC)."""
+    """Flags as this process knows them. ``heard_at`` is when it last heard something new of one (UTC)."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
@@ -54,18 +54,23 @@ class RiskCopy:
                     await self._resync()
                     continue
                 self._apply(message)
-                self.heard_at = self._clock.now()
 
     def _apply(self, message: Message) -> None:
         if message.channel == OWN_CHANGES:
-            self.view.apply(parse_own(message.body))
+            self._learn(parse_own(message.body))
             return
         change = parse_change(message.body)
-        self.view.apply(FlagChange(pool=change.pool, scope=ALL, until=change.flag.until if change.flag else None))
+        self._learn(FlagChange(pool=change.pool, scope=ALL, until=change.flag.until if change.flag else None))
         if change.flag is None:
             self._for_all.pop(change.pool, None)
         else:
             self._for_all[change.pool] = change.flag
+
+    def _learn(self, change: FlagChange) -> None:
+        before = self.view.until(change.pool, change.scope)
+        self.view.apply(change)
+        if self.view.until(change.pool, change.scope) != before:
+            self.heard_at = self._clock.now()
 
     async def _resync(self) -> None:
         """Flags for all as Redis holds them; those of single organisations stay as they are."""

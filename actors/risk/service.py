@@ -39,6 +39,7 @@ class RegistryService:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._registry = RiskRegistry()
+        self._unstored: dict[UUID, tuple[PoolEvidence, Sequence[FlagChange]]] = {}
 
     async def start(self) -> None:
         """Begin with what was seen before."""
@@ -53,30 +54,27 @@ class RegistryService:
         self._registry.tick(now)
         await self.repair()
 
+    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
+        """Take evidence in and set flags; storage follows with the report of the same, or at the next tick."""
+        row = _row(cluster_id, organization_id, evidence)
+        verdict = self._registry.observe(_evidence(row))
+        if verdict.accepted:
+            self._unstored[row.id] = (row, verdict.changes)
+        await self._publish(verdict.changes)
+        return verdict
+
     async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
         """Take evidence in: flags first, so that others are protected at once, then storage."""
-        row = PoolEvidence(
-            id=UUID(derived_id(str(cluster_id), "evidence", evidence.cause, evidence.kind)),
-            organization_id=organization_id,
-            cluster_id=cluster_id,
-            pool=evidence.pool,
-            kind=evidence.kind,
-            instance_id=evidence.instance_id,
-            known=evidence.known,
-            at=evidence.at,
-        )
-        verdict = self._registry.observe(_evidence(row))
-        await self._publish(verdict.changes)
-        if verdict.accepted:
-            await self._keep(row, verdict.changes)
+        verdict = await self.warn(cluster_id, organization_id, evidence)
+        await self._keep(_row(cluster_id, organization_id, evidence).id)
         return verdict
 
     async def _publish(self, changes: Sequence[FlagChange]) -> None:
         own = [Message(channel=OWN_CHANGES, body=dump_own(change)) for change in changes if change.scope != ALL]
         everybody = [change for change in changes if change.scope == ALL]
-        await asyncio.gather(*(self._tell_all(change) for change in everybody))
-        if own:
-            await self._services.hub.bus.publish_many(own)
+        await asyncio.gather(
+            *(self._tell_all(change) for change in everybody), self._services.hub.bus.publish_many(own)
+        )
 
     async def _tell_all(self, change: FlagChange) -> None:
         risk, now = self._services.hub.risk, self._services.clock.now()
@@ -91,7 +89,11 @@ class RegistryService:
         kinds = {str(kind): count for kind, count in explanation.kinds.items()}
         return {"kinds": kinds, "organisations": explanation.organisations, "score": round(explanation.score, 3)}
 
-    async def _keep(self, row: PoolEvidence, changes: Sequence[FlagChange]) -> None:
+    async def _keep(self, evidence_id: UUID) -> None:
+        """Store evidence that is not stored yet, with the flags it has led to."""
+        if evidence_id not in self._unstored:
+            return
+        row, changes = self._unstored[evidence_id]
         now = self._services.clock.now()
         flags = [
             PoolFlag(pool=change.pool, flagged_at=now, until=change.until, reason=str(row.kind))
@@ -102,6 +104,7 @@ class RegistryService:
             await tx.pools.add_evidence([row])
             if flags:
                 await tx.pools.flag(flags)
+        self._unstored.pop(evidence_id, None)
 
     async def repair(self) -> int:
         """Set flags anew that Redis has lost; says how many."""
@@ -125,6 +128,8 @@ class RegistryService:
             elapsed_s += TICK_EVERY_S
             try:
                 await self._publish(self._registry.tick(self._services.clock.now()))
+                for evidence_id in list(self._unstored):
+                    await self._keep(evidence_id)
                 if elapsed_s >= REPAIR_EVERY_S:
                     elapsed_s = 0.0
                     await self.repair()
@@ -154,6 +159,19 @@ def pools_of_regions() -> dict[str, int]:
         region: sum(offering.capacity_type is CapacityType.SPOT for offering in load_catalog(region).offerings)
         for region in regions()
     }
+
+
+def _row(cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> PoolEvidence:
+    return PoolEvidence(
+        id=UUID(derived_id(str(cluster_id), "evidence", evidence.cause, evidence.kind)),
+        organization_id=organization_id,
+        cluster_id=cluster_id,
+        pool=evidence.pool,
+        kind=evidence.kind,
+        instance_id=evidence.instance_id,
+        known=evidence.known,
+        at=evidence.at,
+    )
 
 
 def _evidence(row: PoolEvidence) -> Evidence:

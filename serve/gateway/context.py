@@ -148,7 +148,7 @@ def assemble(
         configs=configs,
         beats=Beats(services, clusters),
         pending=PendingPolls(database, clock),
-        intake=Intake(services),
+        intake=Intake(services, clusters),
         risk=RiskCopy(hub, clock),
         sockets=AgentSockets(),
         pages=PortalSockets(),

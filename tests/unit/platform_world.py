@@ -54,10 +54,14 @@ class HandRegistry:
     """Remembers evidence, flags what the test says."""
 
     seen: list[ReportEvidence] = field(default_factory=list)
+    warned: list[ReportEvidence] = field(default_factory=list)
     pools: tuple[Pool, ...] = ()
 
     async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
         self.seen.append(evidence)
+
+    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
+        self.warned.append(evidence)
 
     def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
         return self.pools

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
+from actors.hosting.ports import Clusters
 from actors.services import Services
 from adapters.redis.ports import Event, Offered, Priority
-from domain.errors import TransientError
-from domain.events import EVENT_MAX_AGE, AgentEvent
+from domain.errors import SpotOptimizerError, TransientError
+from domain.events import EVENT_MAX_AGE, AgentEvent, SpotInterruption
 from domain.fleet import KeyHolder
 from domain.market import Pool
 from domain.wire.base import JsonObject
@@ -25,6 +26,9 @@ FULL_FOR_S = 1.0
 
 OFFER_WITHIN_S = 1.0
 """How long an agent waits for the stream after its events are safe in the inbox, where the sweep finds them."""
+
+WARN_WITHIN_S, MOST_WARNED = 0.05, 8
+"""Flags before storage are worth so much of the agent's time, and so many calls; the rest comes by the stream."""
 
 _logger = logging.getLogger(__name__)
 
@@ -40,8 +44,9 @@ class Accepted:
 class Intake:
     """Accepts events. What is in PostgreSQL is never lost; the stream is the fast way to whoever handles it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, clusters: Clusters) -> None:
         self._services = services
+        self._clusters = clusters
         self._full_until_s: dict[Priority, float] = {}
 
     async def accept(self, holder: KeyHolder, raw: Sequence[JsonObject]) -> Accepted:
@@ -62,14 +67,32 @@ class Intake:
         wrong = {one.index for one in refused}
         indexed = zip((index for index in range(len(raw)) if index not in wrong), read, strict=True)
         fresh: dict[str, InboxEvent] = {}
+        notices: list[SpotInterruption] = []
         late: list[RefusedEvent] = []
         for index, event in indexed:
             if event.is_stale(now):
                 late.append(_late(index))
             else:
                 fresh.setdefault(event.id, _inbox_event(holder, event, raw[index], now))
+                if isinstance(event, SpotInterruption):
+                    notices.append(event)
+        if notices:
+            await self._warn(holder, notices)
         await self._store(tuple(fresh.values()))
         return Accepted(queued=len(fresh), refused=tuple(sorted((*refused, *late), key=lambda one: one.index)))
+
+    async def _warn(self, holder: KeyHolder, notices: Sequence[SpotInterruption]) -> None:
+        """Have the pools of notices flagged before they are stored: nobody else waits for our disk.
+
+        A notice that is then not stored is sent again by its agent; one that is comes to the registry twice, which
+        counts it once.
+        """
+        try:
+            async with asyncio.timeout(WARN_WITHIN_S):
+                warned = (self._clusters.warn(holder.cluster_id, notice) for notice in notices[:MOST_WARNED])
+                await asyncio.gather(*warned)
+        except (SpotOptimizerError, TimeoutError) as err:
+            _logger.warning("%d notices reach the registry by the stream alone: %s", len(notices), err)
 
     async def _store(self, events: Sequence[InboxEvent]) -> None:
         if not events:

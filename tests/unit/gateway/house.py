@@ -22,6 +22,7 @@ from adapters.postgres.ports import Database
 from adapters.redis.hub import Hub, memory_hub
 from adapters.redis.ports import EventRules
 from adapters.settings import Key, Keys, Settings
+from domain.events import SpotInterruption
 from domain.tenancy import Organization, OrganizationRole, User, UserRole
 from serve.auth.agents import make_key
 from serve.auth.passwords import Passwords
@@ -57,6 +58,7 @@ class ClustersTwin:
 
     def __init__(self) -> None:
         self.told: list[tuple[UUID, Input]] = []
+        self.warned: list[SpotInterruption] = []
         self.reports: list[Report] = []
         self.refreshed: list[UUID] = []
         self.need_full = False
@@ -70,6 +72,10 @@ class ClustersTwin:
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         self._raise()
         self.told.append((cluster_id, event))
+
+    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
+        self._raise()
+        self.warned.append(event)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         self._raise()

@@ -333,3 +333,16 @@ async def test_a_database_that_is_away_is_answered_with_retry_after(spot: House,
     answer = await post(spot, agent, "metrics", metrics(spot))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.json()["type"] == "urn:spotopt:problem:unavailable"
+
+
+async def test_a_notice_is_told_ahead_of_its_storage_and_only_once_it_is_read(spot: House, agent: AgentOf) -> None:
+    foreign = interruption(spot, "foreign", zone_id="nowhere")
+    await post(spot, agent, "events", {"events": [interruption(spot, "good"), foreign]})
+    assert [notice.id for notice in spot.clusters.warned] == ["good"]
+
+
+async def test_a_notice_is_kept_also_when_its_cluster_cannot_be_warned(spot: House, agent: AgentOf) -> None:
+    spot.clusters.error = TransientError("the host is being restarted")
+    answer = await post(spot, agent, "events", {"events": [interruption(spot)]})
+    assert answer.json()["events_queued"] == 1
+    assert (await spot.hub.events.counts()).accepted == 1

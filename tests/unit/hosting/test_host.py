@@ -382,3 +382,12 @@ async def test_an_overdue_deadline_ticks_the_cluster(world: World) -> None:
     assert (await world.host.view(CLUSTER)).going == ("n1",)
     await world.clock.advance(timedelta(minutes=5).total_seconds())
     assert not any("in flight" in line["text"] for line in (await world.host.view(CLUSTER)).story)
+
+
+async def test_a_notice_on_its_way_is_told_to_the_registry_as_it_will_be_when_it_is_handled(world: World) -> None:
+    await send(world, objects("n1"))
+    event = interruption(world)
+    await world.host.warn(CLUSTER, event.event)
+    assert world.registry.seen == []
+    await world.host.tell(CLUSTER, event)
+    assert world.registry.warned == world.registry.seen

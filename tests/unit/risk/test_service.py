@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from actors.risk.copy import RiskCopy
-from actors.risk.service import RegistryService, pools_of_regions
+from actors.risk.service import TICK_EVERY_S, RegistryService, pools_of_regions
 from actors.services import Services
 from adapters.redis.hub import memory_hub
 from domain.commands import EvidenceKind, ReportEvidence
@@ -127,3 +128,39 @@ def test_every_region_has_hundreds_of_spot_pools() -> None:
     pools = pools_of_regions()
     assert len(pools) == 15
     assert min(pools.values()) > 500
+
+
+async def test_a_warning_flags_at_once_and_is_stored_with_its_report(world: World) -> None:
+    registry = await registry_of(world.services)
+    copy, task = await copy_of(world.services)
+    await registry.warn(CLUSTER, ORGANIZATION, evidence(world))
+    await settle()
+    assert copy.flagged("us-east-1", OTHERS) == (POOL,)
+    assert not (await (await registry_of(world.services)).explain(POOL, OTHERS)).for_all
+    assert not (await registry.report(CLUSTER, ORGANIZATION, evidence(world))).accepted
+    explanation = await (await registry_of(world.services)).explain(POOL, OTHERS)
+    assert (explanation.for_all, explanation.kinds) == (True, {EvidenceKind.INTERRUPTION: 1})
+    task.cancel()
+
+
+async def test_a_warning_whose_report_never_comes_is_stored_by_the_next_tick(world: World) -> None:
+    registry = await registry_of(world.services)
+    await registry.warn(CLUSTER, ORGANIZATION, evidence(world))
+    task = asyncio.create_task(registry.run())
+    await world.clock.advance(TICK_EVERY_S)
+    await settle()
+    assert (await (await registry_of(world.services)).explain(POOL, OTHERS)).for_all
+    task.cancel()
+
+
+async def test_a_flag_that_is_told_again_is_no_news(world: World) -> None:
+    registry = await registry_of(world.services)
+    copy, task = await copy_of(world.services)
+    await registry.report(CLUSTER, ORGANIZATION, evidence(world))
+    await settle()
+    heard_at = copy.heard_at
+    await world.clock.advance(1.0)
+    await registry.repair()
+    await settle()
+    assert copy.heard_at == heard_at == world.clock.now() - timedelta(seconds=1)
+    task.cancel()
