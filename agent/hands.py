@@ -13,7 +13,8 @@ def make_hands(tools: Tools) -> Hands:
     """Made anew whenever this process begins to lead."""
     settings = tools.settings
     mode = Mode.REHEARSE if settings.dry_run else Mode.DO
-    drains = Drains(tools.kubernetes, tools.clock, own_pod=f"{settings.namespace}/{settings.instance}")
+    own_pod = f"{settings.namespace}/{settings.instance}"
+    drains = Drains(tools.kubernetes, tools.clock, telemetry=tools.telemetry, own_pod=own_pod)
     actions = Actions(
         tools.kubernetes,
         tools.clock,

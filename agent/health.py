@@ -22,6 +22,9 @@ PULSE_S = 5.0
 REQUEST_S = 5.0
 """Longest time for one request; whoever is slower is hung up on."""
 
+MOST_AT_ONCE = 16
+"""Requests answered side by side, each by a thread; who comes when all are busy is hung up on, whoever they are."""
+
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -96,6 +99,7 @@ def serving(app: HealthApp, port: int) -> Iterator[int]:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    room = threading.BoundedSemaphore(MOST_AT_ONCE)
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
     def server_bind(self) -> None:
@@ -105,6 +109,20 @@ class _Server(ThreadingMixIn, WSGIServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "spot-optimizer-agent", self.server_address[1]
         self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, if there is one to spare."""
+        if self.room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.room.release()
 
 
 class _Handler(WSGIRequestHandler):

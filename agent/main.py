@@ -25,6 +25,9 @@ from domain.errors import InputError
 
 EXIT_USAGE = 2
 
+LOOK_S = 60.0
+"""Between two looks at the files that settings may lie in: nobody tells a pod that its Secret has been replaced."""
+
 _USAGE = "usage: python -m agent [node]"
 
 log = structlog.get_logger(__name__)
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Program(Generic[Chosen]):
-    """Runs a job with its settings, and anew with others when SIGHUP says that they have changed.
+    """Runs a job with its settings, and anew with others when they have changed: looked at each minute and at SIGHUP.
 
     Parameters
     ----------
@@ -54,12 +57,18 @@ class Program(Generic[Chosen]):
         Reads the settings; raises `InputError`.
     job
         Runs with them until cancelled.
+    look_s
+        Seconds between two looks.
     """
 
-    def __init__(self, read: Callable[[], Chosen], job: Callable[[Chosen], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self, read: Callable[[], Chosen], job: Callable[[Chosen], Coroutine[Any, Any, None]], *, look_s: float = LOOK_S
+    ) -> None:
         self._read: Callable[[], Chosen] = read
         self._job: Callable[[Chosen], Coroutine[Any, Any, None]] = job
         self._settings: Chosen = read()
+        self._look_s = look_s
+        self._problem = ""
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
 
@@ -80,33 +89,42 @@ class Program(Generic[Chosen]):
         log.info("started", version=version(), settings=repr(self._settings))
         job = asyncio.create_task(self._job(self._settings))
         try:
-            while not self._stop.is_set() and not self._changed():
-                await _first_set(job, self._stop, self._reload)
+            while not self._stop.is_set():
+                await _first_set(job, self._stop, self._reload, within_s=self._look_s)
+                if self._changed():
+                    break
         finally:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
     def _changed(self) -> bool:
         """Whether there are other settings since the last look; those that cannot be read change nothing."""
-        if not self._reload.is_set():
-            return False
+        was_asked = self._reload.is_set()
         self._reload.clear()
         try:
             settings = self._read()
         except InputError as err:
-            log.error("the settings stay as they were", variable=err.field, problem=err.problem)
+            self._say(err, was_asked=was_asked)
             return False
+        self._problem = ""
         changed = bool(settings != self._settings)
-        log.info("settings were read again", changed=changed)
+        if changed or was_asked:
+            log.info("settings were read again", changed=changed)
         self._settings = settings
         return changed
 
+    def _say(self, err: InputError, *, was_asked: bool) -> None:
+        """Once for each problem, and whenever somebody has asked."""
+        if was_asked or str(err) != self._problem:
+            log.error("the settings stay as they were", variable=err.field, problem=err.problem)
+        self._problem = str(err)
 
-async def _first_set(job: "asyncio.Task[None]", *events: asyncio.Event) -> None:
-    """Until an event is set. A job that ends by itself has failed, and so has the process."""
+
+async def _first_set(job: "asyncio.Task[None]", *events: asyncio.Event, within_s: float) -> None:
+    """Until an event is set, at most this long. A job that ends by itself has failed, and so has the process."""
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        await asyncio.wait([job, *waits], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([job, *waits], timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()

@@ -49,6 +49,7 @@ class Tools:
     clock: Clock
     store: Store
     events: EventSink
+    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,9 @@ class Agent:
         connect: Connect,
     ) -> None:
         store = ConfigMapStore(api=kubernetes, namespace=settings.namespace)
-        self._tools = Tools(settings=settings, kubernetes=kubernetes, clock=clock, store=store, events=outbox)
+        self._tools = Tools(
+            settings=settings, kubernetes=kubernetes, clock=clock, store=store, events=outbox, telemetry=telemetry
+        )
         self._make_hands = make_hands
         self._outbox = outbox
         self._telemetry = telemetry

@@ -34,6 +34,13 @@ class Telemetry:
             buckets=(0.1, 0.3, 1, 3, 10, 30, 120, 300),
             registry=self.registry,
         )
+        self.refused_actions = self._counter("refused_actions", "Actions that were not accepted, by reason", "reason")
+        self.drains = self._counter(
+            "drains", "Drains that have ended: why they were begun, and how they ended", "drive", "ending"
+        )
+        self.unsaved_pods = self._counter("unsaved_pods", "Pods that a drain has left on its node", "drive")
+        self.evictions = self._counter("evictions", "Answers of the Eviction API, by what they mean", "outcome")
+        self.events = self._counter("events", "Events of the cluster told to the service, by their type", "type")
         self.wake_ups = self._counter("wake_ups", "Commands over the WebSocket")
         self.leading = self._gauge("leading", "1 while this process leads")
         self.registered = self._gauge("registered", "1 while the service accepts the key")
@@ -44,7 +51,6 @@ class Telemetry:
         self.objects = self._gauge("objects", "Kubernetes objects that are kept up with")
         self.watching = self._gauge("watching", "1 while all kinds can be watched")
         self.relists = self._gauge("relists", "Lists that had to be read again")
-        self.evicted_pods = self._gauge("evicted_pods", "Pods seen that a kubelet had evicted")
         self._gauge("memory_bytes", "Resident memory").set_function(memory_bytes)
         self._gauge("cpu_seconds", "Processor time since the start").set_function(time.process_time)
 

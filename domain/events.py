@@ -1,4 +1,4 @@
-"""What an agent reports of its cluster: five kinds of events, each a frozen value.
+"""What an agent reports of its cluster: six kinds of events, each a frozen value.
 
 ``domain.wire.events`` reads them from JSON. Times are UTC and come from the agent's clock.
 """
@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     OOM_KILLED = "oom_killed"
     NODE_NOT_READY = "node_not_ready"
     POD_PENDING = "pod_pending"
+    POD_EVICTED = "pod_evicted"
 
 
 class EventPriority(IntEnum):
@@ -72,7 +73,7 @@ class AgentEvent:
 
     @property
     def kind(self) -> EventKind:
-        """Which of the five it is."""
+        """Which of the six it is."""
         return _KINDS[type(self)]
 
     @property
@@ -149,12 +150,24 @@ class PodPending(AgentEvent):
         return INSUFFICIENT in self.message or self.reason.startswith(INSUFFICIENT.strip())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodEvicted(AgentEvent):
+    """A kubelet has ended a pod for want of memory, disk or process ids on its node. ``message`` is the kubelet's."""
+
+    namespace: str
+    pod: str
+    owner: Owner | None = None
+    node: str = ""
+    message: str = ""
+
+
 _KINDS: dict[type[AgentEvent], EventKind] = {
     SpotInterruption: EventKind.INTERRUPTION,
     RebalanceRecommendation: EventKind.REBALANCE,
     OomKilled: EventKind.OOM_KILLED,
     NodeNotReady: EventKind.NODE_NOT_READY,
     PodPending: EventKind.POD_PENDING,
+    PodEvicted: EventKind.POD_EVICTED,
 }
 _PRIORITIES = {
     EventKind.INTERRUPTION: EventPriority.INTERRUPTION,

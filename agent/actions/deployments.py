@@ -7,6 +7,7 @@ can still go back.
 import asyncio
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -66,11 +67,19 @@ class DeploymentActions:
         self._gates: dict[str, asyncio.Lock] = {}
         self._writing = asyncio.Lock()
 
-    async def update(self, payload: UpdateDeploymentPayload, mode: Mode) -> JsonObject:
-        """Set requests and limits, and see the rollout through; what was is put back when it fails."""
+    async def update(self, payload: UpdateDeploymentPayload, mode: Mode, *, until: datetime) -> JsonObject:
+        """Set requests and limits, and see the rollout through; what was is put back when it fails.
+
+        Parameters
+        ----------
+        until
+            When the order expires (UTC): behind another rollout it may have to wait for longer than that.
+        """
         key = f"{payload.namespace}/{payload.name}"
         async with self._gates.setdefault(key, asyncio.Lock()):
             was_left = mode is Mode.DO and await self._see_earlier(key)
+            if self._clock.now() >= until:
+                raise ActionFailedError(f"deployment {key} was busy with another rollout until the order had expired")
             deployment = await self._find(payload.namespace, payload.name)
             unknown = sorted({one.name for one in payload.containers} - names_of(deployment))
             if unknown:

@@ -139,7 +139,7 @@ class Actions:
     async def _route(self, action: SignedAction, payload: Payload, mode: Mode) -> JsonObject:
         match payload:
             case UpdateDeploymentPayload():
-                return await self._deployments.update(payload, mode)
+                return await self._deployments.update(payload, mode, until=action.expires_at)
             case EvictPayload():
                 return await self._pods.evict(payload, mode, until=action.expires_at)
             case DrainPayload():

@@ -12,7 +12,14 @@ from agent.drains.facts import PodFacts
 from agent.drains.lanes import Lanes, Stand, Ticket
 from agent.drains.order import Ask
 from agent.kubernetes.api import JsonObject, KubernetesApi, path_of
-from agent.kubernetes.errors import ConflictError, KubernetesError, NotFoundError, UnavailableError
+from agent.kubernetes.errors import (
+    ConflictError,
+    ForbiddenError,
+    KubernetesError,
+    NotFoundError,
+    UnavailableError,
+)
+from agent.telemetry import Telemetry
 
 PARALLEL = 32
 """Eviction calls in flight at once: a node's pods leave within a few round trips, the API server is not flooded."""
@@ -29,6 +36,7 @@ class Verdict(Enum):
     """What an answer of the Eviction API means for the caller."""
 
     ASKED = "asked"
+    LEAVING = "leaving"
     GONE = "gone"
     REFUSED = "refused"
     STUMBLED = "stumbled"
@@ -75,12 +83,14 @@ class Evictions:
     A worker runs while there is work. Nothing survives a crash.
     """
 
-    def __init__(self, api: KubernetesApi, clock: Clock, *, parallel: int = PARALLEL) -> None:
-        self._api, self._clock = api, clock
+    def __init__(self, api: KubernetesApi, clock: Clock, *, telemetry: Telemetry, parallel: int = PARALLEL) -> None:
+        self._api, self._clock, self._telemetry = api, clock, telemetry
         self._lanes = Lanes(parallel=parallel)
         self._changed = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[None]] = set()
+        for verdict in Verdict:  # a counter that is there from the start shows its first increase
+            telemetry.evictions.labels(verdict.value)
 
     def submit(self, ask: Ask) -> Ticket:
         """Have a pod asked when its turn comes; the ticket tells how it stands."""
@@ -133,11 +143,14 @@ class Evictions:
         ask = ticket.ask
         answer = await evict(self._api, ask.pod, budgets=ask.budgets)
         now = self._clock.now()
+        self._telemetry.evictions.labels(answer.verdict.value).inc()
         if answer.verdict is not Verdict.REFUSED or ticket.tries == 1:
             log.info("a pod was asked to leave", pod=ask.pod.key, answer=answer.verdict.value, problem=answer.problem)
         match answer.verdict:
             case Verdict.ASKED:
                 self._lanes.asked(ticket)
+            case Verdict.LEAVING:
+                self._lanes.ended(ticket, Stand.ASKED, problem=answer.problem)
             case Verdict.GONE:
                 self._lanes.ended(ticket, Stand.GONE)
             case Verdict.IMPOSSIBLE:
@@ -150,9 +163,11 @@ class Evictions:
 
 
 def _read(err: KubernetesError, budgets: tuple[str, ...]) -> Answer:
-    """429 heals by itself, two budgets on one pod do not, and a pod that has gone is what was wanted."""
+    """429 heals by itself, two budgets on one pod do not; a pod that has gone, or goes anyway, is what was wanted."""
     if isinstance(err, NotFoundError):
         return Answer(verdict=Verdict.GONE)
+    if isinstance(err, ForbiddenError) and err.is_terminating:
+        return Answer(verdict=Verdict.LEAVING, problem="its namespace is being deleted, and it with it")
     if err.status == _TOO_MANY_REQUESTS:
         return Answer(verdict=Verdict.REFUSED, problem=_refusal(err, budgets), retry_after_s=err.retry_after_s)
     if err.status == _SERVER_ERROR and (len(budgets) > 1 or "more than one PodDisruptionBudget" in err.message):

@@ -213,7 +213,7 @@ class Lanes:
         self._forget_if_empty(ticket.ask.lane)
 
     def ended(self, ticket: Ticket, stand: Stand, *, problem: str = "") -> None:
-        """There is no such pod any more, or it can never be evicted."""
+        """There is no such pod any more, it leaves without having been asked, or it can never be evicted."""
         self._landed(ticket, stand)
         ticket.problem = problem
         self._forget_if_empty(ticket.ask.lane)
@@ -233,17 +233,13 @@ class Lanes:
         lane = self._landed(ticket, Stand.WAITING)
         ticket.problem = problem
         wait_s = max(retry_after_s or 0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(ticket.tries - 1, 8)))
-        ticket.not_before = now + timedelta(seconds=wait_s)
+        ticket.not_before = now + timedelta(seconds=_in_time(wait_s, ticket, now))
         self._push(lane, ticket)
 
     def _wait_s(self, lane: _Lane, ticket: Ticket, now: datetime, *, retry_after_s: float | None) -> float:
-        """Exponential, or what the server asks for; but no pod's last moment is slept through for it."""
-        last = ticket.ask.ask_by
-        longest = LONGEST_WAIT_S if last is not None else LONGEST_PATIENT_WAIT_S
-        wait_s = retry_after_s or min(longest, FIRST_WAIT_S * 2 ** min(lane.refusals, 8))
-        if last is None or last <= now:
-            return wait_s
-        return min(wait_s, max(FIRST_WAIT_S, (last - now).total_seconds()))
+        """Exponential, or what the server asks for."""
+        longest = LONGEST_WAIT_S if ticket.ask.ask_by is not None else LONGEST_PATIENT_WAIT_S
+        return _in_time(retry_after_s or min(longest, FIRST_WAIT_S * 2 ** min(lane.refusals, 8)), ticket, now)
 
     def _push(self, lane: _Lane, ticket: Ticket) -> None:
         """Tickets that were taken back while in flight do not come back."""
@@ -263,3 +259,11 @@ class Lanes:
         lane = self._lanes.get(key)
         if lane is not None and lane.is_empty:
             del self._lanes[key]
+
+
+def _in_time(wait_s: float, ticket: Ticket, now: datetime) -> float:
+    """A wait, cut short so that no pod's last moment is slept through for it."""
+    last = ticket.ask.ask_by
+    if last is None or last <= now:
+        return wait_s
+    return min(wait_s, max(FIRST_WAIT_S, (last - now).total_seconds()))

@@ -10,6 +10,7 @@ from agent.drains.order import Drive
 from agent.drains.owners import Owners
 from agent.drains.report import DrainReport
 from agent.kubernetes.api import KubernetesApi
+from agent.telemetry import Telemetry
 
 
 class Drains:
@@ -19,17 +20,29 @@ class Drains:
 
     Parameters
     ----------
+    telemetry
+        Counts how drains and evictions end.
     own_pod
         ``namespace/name`` of the agent, which leaves its node last; empty when it is not known.
     parallel
         Eviction calls in flight at once, over all drains.
     """
 
-    def __init__(self, api: KubernetesApi, clock: Clock, *, own_pod: str = "", parallel: int = PARALLEL) -> None:
-        self.evictions = Evictions(api, clock, parallel=parallel)
-        self._api, self._clock, self._own_pod = api, clock, own_pod
+    def __init__(
+        self,
+        api: KubernetesApi,
+        clock: Clock,
+        *,
+        telemetry: Telemetry,
+        own_pod: str = "",
+        parallel: int = PARALLEL,
+    ) -> None:
+        self.evictions = Evictions(api, clock, telemetry=telemetry, parallel=parallel)
+        self._api, self._clock, self._own_pod, self._telemetry = api, clock, own_pod, telemetry
         self._owners = Owners(api, clock)
         self._running: dict[str, tuple[Drain, asyncio.Task[DrainReport]]] = {}
+        for drive in Drive:
+            telemetry.unsaved_pods.labels(drive.value)
 
     def order_of(self, node: str) -> DrainOrder | None:
         """The drain that is under way on a node, if one is."""
@@ -74,7 +87,7 @@ class Drains:
         )
         task = asyncio.create_task(drain.run(), name=f"drain {order.node}")
         self._running[order.node] = (drain, task)
-        task.add_done_callback(lambda done: self._forget(order.node, done))
+        task.add_done_callback(lambda done: self._on_end(drain, done))
         return task
 
     def call_off(self, node: str, why: str) -> bool:
@@ -105,8 +118,16 @@ class Drains:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.evictions.close()
 
-    def _forget(self, node: str, task: "asyncio.Task[DrainReport]") -> None:
+    def _on_end(self, drain: Drain, task: "asyncio.Task[DrainReport]") -> None:
+        """Count how it ended, and forget it."""
+        node, drive = drain.order.node, drain.order.drive.value
         if (found := self._running.get(node)) is not None and found[1] is task:
             del self._running[node]
-        if not task.cancelled():
-            task.exception()
+        if task.cancelled():
+            return
+        if task.exception() is not None:
+            self._telemetry.drains.labels(drive, "failed").inc()
+            return
+        report = task.result()
+        self._telemetry.drains.labels(drive, report.ending.value).inc()
+        self._telemetry.unsaved_pods.labels(drive).inc(len(report.unsaved))

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+import structlog
 
 from agent.backoff import Backoff
 from agent.clock import Clock
@@ -29,14 +30,20 @@ LONGEST_WAIT_S = 10.0
 WATCH_S = 290
 """How long a watch lasts when all is well: the server ends it then, under the 5 minutes of common proxies."""
 
+SILENCE_S = 75.0
+"""A watch that says nothing for so long hangs, though its connection may stand: the server sends a bookmark each minute
+(kube-apiserver watch cache, read 2026-11), and a node that AWS takes has two."""
+
 TOKEN_FRESH_S = 60.0
 """How long a token that was read is used: Kubernetes puts a new one into the file well before the old one expires."""
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_WATCH_TIMEOUT = httpx.Timeout(_TIMEOUT.write, connect=_TIMEOUT.connect, read=WATCH_S + 30.0)
+_WATCH_TIMEOUT = httpx.Timeout(_TIMEOUT.write, connect=_TIMEOUT.connect, read=SILENCE_S)
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=30, keepalive_expiry=60.0)
 _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """Seconds and tries after which a connection whose other end is gone counts as dead: a watch is silent for minutes."""
+
+log = structlog.get_logger(__name__)
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "spot-optimizer-agent"}
 
@@ -98,14 +105,14 @@ class HttpKubernetes:
         return await self._call("DELETE", path, content=content, content_type="application/json")
 
     async def watch(self, path: str, *, params: Mapping[str, str] = NO_PARAMS) -> AsyncGenerator[JsonObject, None]:
-        """Watch events until the server ends the watch."""
+        """Watch events until the server ends the watch, or is silent for too long."""
         call = call_of("WATCH", path)
         query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_S)} | dict(params)
         try:
             async with self._http.stream("GET", path, params=query, timeout=_WATCH_TIMEOUT) as response:
                 if response.status_code != 200:
                     raise _error(response, await response.aread(), call)
-                async for line in _lines(response.aiter_bytes()):
+                async for line in _lines(_until_silent(response, call)):
                     yield _event(line, call)
         except (httpx.HTTPError, OSError) as err:
             raise unreachable(call, _problem(err)) from err
@@ -143,7 +150,7 @@ class HttpKubernetes:
 
 
 class _FileToken(httpx.Auth):
-    """Sends the token that lies in a file, read anew when it may have been replaced."""
+    """Sends the token that lies in a file, read anew when it may have been replaced, or is not accepted any more."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
@@ -152,14 +159,22 @@ class _FileToken(httpx.Auth):
         self._read_at = 0.0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header."""
-        request.headers["Authorization"] = f"Bearer {self._current()}"
-        yield request
+        """Add the header; once more where the server does not accept a token that has been replaced meanwhile."""
+        sent = self._current()
+        request.headers["Authorization"] = f"Bearer {sent}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED and (newest := self._read()) != sent:
+            request.headers["Authorization"] = f"Bearer {newest}"
+            yield request
 
     def _current(self) -> str:
         if not self._token or self._clock.monotonic() - self._read_at > TOKEN_FRESH_S:
-            self._token = "".join(self._path.read_text(encoding="utf-8").split())
-            self._read_at = self._clock.monotonic()
+            return self._read()
+        return self._token
+
+    def _read(self) -> str:
+        self._token = "".join(self._path.read_text(encoding="utf-8").split())
+        self._read_at = self._clock.monotonic()
         return self._token
 
 
@@ -183,6 +198,15 @@ def _trust(access: KubernetesAccess) -> ssl.SSLContext:
 def _repeatable(method: str, err: UnavailableError) -> bool:
     """Reads always; anything else only where no connection came about, so that it was not done."""
     return method == "GET" or isinstance(err.__cause__, (httpx.ConnectError, httpx.ConnectTimeout))
+
+
+async def _until_silent(response: httpx.Response, call: Call) -> AsyncIterator[bytes]:
+    """What comes; silence is an end like any other, after which the next watch goes on from the last version seen."""
+    try:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+    except httpx.ReadTimeout:
+        log.info("a watch was silent and is opened anew", call=str(call), silent_s=SILENCE_S)
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -15,6 +15,12 @@ _VERBS: Mapping[str, tuple[str, str]] = {
 }
 """RBAC verbs by HTTP method: for one object, and for a collection."""
 
+LONGEST_ASKED_S = 60.0
+"""Longest wait that an answer may ask for: a proxy that names a year must not stop a watch or a drain for one."""
+
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+"""Cause of a refusal: the namespace is being deleted (NamespaceLifecycle admission, read 2026-11)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
@@ -98,7 +104,12 @@ class UnauthorizedError(RefusedError):
 
 
 class ForbiddenError(RefusedError):
-    """RBAC denies the call (403); the message names the verb and the resource to grant."""
+    """RBAC or admission denies the call (403); where it may be RBAC, the message names what to grant."""
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether it is denied only because the namespace is being deleted, and its objects with it."""
+        return any(cause.reason == NAMESPACE_TERMINATING for cause in self.causes)
 
 
 class NotFoundError(RefusedError):
@@ -157,11 +168,13 @@ def error_of(status: int, body: object, *, call: Call, retry_after_s: float | No
     details: Mapping[str, Any] = found if isinstance(found, dict) else {}
     reason = _text(answer.get("reason")) or "Unknown"
     message = f"{call}: {_text(answer.get('message')) or _text(body) or 'no reason given'}"
-    if status == 403 and reason in ("Forbidden", "Unknown"):
+    causes = _causes(details.get("causes"))
+    if status == 403 and reason in ("Forbidden", "Unknown") and not causes:  # RBAC gives no causes
         message = f"{message}; if this is RBAC, {call.grant}"
-    waits_s = retry_after_s if retry_after_s is not None else _seconds(details.get("retryAfterSeconds"))
+    asked_s = retry_after_s if retry_after_s is not None else _seconds(details.get("retryAfterSeconds"))
+    waits_s = min(asked_s, LONGEST_ASKED_S) if asked_s is not None else None
     kind = UnavailableError if status in _TEMPORARY or status >= 500 else _CLASSES.get(status, RefusedError)
-    return kind(status, reason, message, _causes(details.get("causes")), waits_s)
+    return kind(status, reason, message, causes, waits_s)
 
 
 def unreachable(call: Call, problem: str) -> UnavailableError:

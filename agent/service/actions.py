@@ -13,6 +13,8 @@ from agent.service.outbox import Outbox
 from agent.service.session import Session
 from agent.telemetry import Telemetry
 from agent.waiting import set_within
+from domain.commands import AgentActionKind
+from domain.signing import Refusal
 from domain.wire.messages import MAX_ACTIONS, ActionModel, ResultBody
 
 POLL_S = 30.0
@@ -20,6 +22,8 @@ POLL_S = 30.0
 
 MOST_AT_ONCE = 50
 """Actions under way; no more are taken before some have ended, so that what is taken is also begun."""
+
+_TYPES = frozenset(AgentActionKind)
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +51,8 @@ class Poller:
         self._telemetry = telemetry
         self._woken = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        for refusal in Refusal:
+            telemetry.refused_actions.labels(refusal)
 
     def wake(self) -> None:
         """Actions wait: poll at once."""
@@ -106,10 +112,16 @@ class Poller:
             if len(self._under_way) >= MOST_AT_ONCE:
                 self._woken.set()  # there is room for more now
             del self._under_way[action.action_id]
-        self._telemetry.actions.labels(action.type, result.refusal or result.status).inc()
-        self._telemetry.action_seconds.labels(action.type).observe(self._clock.monotonic() - began_at)
-        log.info("action ended", action=action.action_id, type=action.type, status=result.status)
+        self._count(action, result, self._clock.monotonic() - began_at)
         self._outbox.put_result(action.action_id, result)
+
+    def _count(self, action: ActionModel, result: ResultBody, took_s: float) -> None:
+        """Types that are not known count as one: whoever forges actions must not fill the memory with names."""
+        kind = action.type if action.type in _TYPES else "unknown"
+        self._telemetry.actions.labels(kind, result.status).inc()
+        self._telemetry.action_seconds.labels(kind).observe(took_s)
+        if result.refusal is not None:
+            self._telemetry.refused_actions.labels(result.refusal).inc()
 
     async def _stop(self) -> None:
         tasks = list(self._under_way.values())

@@ -26,6 +26,9 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _METRICS_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 """All objects of a large cluster take a while to arrive and to be read."""
 
+LONGEST_ASKED_S = 600.0
+"""Longest wait that an answer may ask for: a proxy that names a year must not silence the agent for one."""
+
 _JSON = {"Content-Type": "application/json"}
 _GZIP = _JSON | {"Content-Encoding": "gzip"}
 
@@ -146,7 +149,8 @@ def error_of_status(status: int, problem: str, retry_after_s: float | None = Non
     if status == UPGRADE_REQUIRED:
         return UpgradeNeededError(f"this agent must be upgraded (helm upgrade): {problem}")
     if status in (408, 429) or status >= 500:
-        return ServiceAwayError(f"the service answers {status}: {problem}", retry_after_s)
+        asked_s = min(retry_after_s, LONGEST_ASKED_S) if retry_after_s is not None else None
+        return ServiceAwayError(f"the service answers {status}: {problem}", asked_s)
     if 300 <= status < 400:
         return ServiceAwayError(
             f"the service answers {status}; API_URL must be its own address, not one that redirects"

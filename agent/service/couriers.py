@@ -113,7 +113,8 @@ class EventLoad:
             self._telemetry.sent.labels(self.kind).inc()
             for refused in answer.events_refused:
                 self._telemetry.dropped.labels(self.kind, "refused").inc()
-                log.error("an event was refused", event=keys[refused.index], field=refused.field, why=refused.problem)
+                which = "".join(keys[refused.index : refused.index + 1])  # none, if it counts otherwise than we do
+                log.error("an event was refused", event_id=which, field=refused.field, why=refused.problem)
         self._lane.done(keys)
 
 

@@ -56,12 +56,14 @@ class Lane:
         """Until something is there."""
         await self._any.wait()
 
-    def put(self, key: str, waiting: Waiting) -> None:
-        """Add something; what has its key already stays as it is."""
-        if key not in self._waiting:
-            self._waiting[key] = waiting
-            self.bytes += len(waiting.text)
-            self._any.set()
+    def put(self, key: str, waiting: Waiting) -> bool:
+        """Add something; what has its key already stays as it is. Whether it was new."""
+        if key in self._waiting:
+            return False
+        self._waiting[key] = waiting
+        self.bytes += len(waiting.text)
+        self._any.set()
+        return True
 
     def first(self, most: int) -> list[tuple[str, bytes]]:
         """The oldest ones, which stay here until `done`."""
@@ -113,7 +115,8 @@ class Outbox:
 
     def put(self, event: JsonObject) -> None:
         """Take an event for the service."""
-        self.events.put(event["event_id"], Waiting(text=orjson.dumps(event), at=self._clock.now()))
+        if self.events.put(event["event_id"], Waiting(text=orjson.dumps(event), at=self._clock.now())):
+            self._telemetry.events.labels(event["event_type"]).inc()
         self._keep_within_bounds()
 
     def put_result(self, action_id: str, result: ResultBody) -> None:

@@ -69,4 +69,3 @@ class Reporter:
         self._telemetry.objects.set(len(self._cluster.mirror))
         self._telemetry.watching.set(self._cluster.is_trusted())
         self._telemetry.relists.set(self._cluster.relists())
-        self._telemetry.evicted_pods.set(self._cluster.evicted())

@@ -63,10 +63,6 @@ class Cluster:
         """Why something cannot be watched, a sentence for each kind."""
         return [reflector.problem for reflector in self._reflectors if reflector.problem]
 
-    def evicted(self) -> int:
-        """Pods seen that a kubelet had evicted."""
-        return self._occurrences.evicted
-
     def on_object(self, kind: Kind, obj: JsonObject) -> str:
         """An object that is there; its key."""
         key = self.mirror.put(obj)
@@ -88,7 +84,7 @@ class Cluster:
 
     def _show(self, kind: Kind, key: str, *, obj: JsonObject) -> None:
         if kind is POD:
-            self._tell(self._occurrences.of_pod(key, obj))
+            self._tell(self._occurrences.of_pod(obj))
         elif kind is NODE:
             self._tell(self._occurrences.of_node(key, obj))
             for guard in self._guards:

@@ -28,31 +28,22 @@ _OWNER_OF_REPLICA_SET = re.compile(r"(?P<name>.+)-[a-z0-9]{1,10}")
 
 
 class Occurrences:
-    """Tells the events of pods and nodes, each once.
-
-    Attributes
-    ----------
-    evicted
-        Pods that a kubelet has evicted for want of memory or disk, counted; the protocol has no event for them.
-    """
+    """Tells the events of pods and nodes, each once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told: dict[str, datetime] = {}
         self._ready_before: dict[str, str] = {}
-        self._evicted: dict[str, str] = {}
-        self.evicted = 0
 
-    def of_pod(self, key: str, pod: Mapping[str, Any]) -> list[JsonObject]:
-        """Events that the pod as it is now tells, and that were not told before. ``key`` is what it is forgotten by."""
+    def of_pod(self, pod: Mapping[str, Any]) -> list[JsonObject]:
+        """Events that the pod as it is now tells, and that were not told before."""
         metadata, status = _map(pod, "metadata"), _map(pod, "status")
-        if status.get("reason") == "Evicted" and self._evicted.get(key) != _uid(pod):
-            self._evicted[key] = _uid(pod)
-            self.evicted += 1
-        return self._new([*_pending(metadata, status), *_killed(pod, metadata, status)])
+        return self._new(
+            [*_pending(metadata, status), *_killed(pod, metadata, status), *_evicted(pod, metadata, status)]
+        )
 
     def of_node(self, key: str, node: Mapping[str, Any]) -> list[JsonObject]:
-        """The same of a node."""
+        """The same of a node. ``key`` is what it is forgotten by."""
         ready = _condition(_map(node, "status"), "Ready")
         if ready.get("status") == "True":
             self._ready_before[key] = _uid(node)
@@ -62,7 +53,6 @@ class Occurrences:
     def forget(self, key: str) -> None:
         """An object has gone."""
         self._ready_before.pop(key, None)
-        self._evicted.pop(key, None)
 
     def _new(self, events: list[JsonObject]) -> list[JsonObject]:
         now = self._clock.now()
@@ -103,6 +93,26 @@ def _killed(pod: Mapping[str, Any], metadata: Mapping[str, Any], status: Mapping
                 name = str(container.get("name") or "")
                 event = _event("oom_killed", at, "oom", metadata.get("uid"), name, _seconds(at))
                 yield event | _about_container(pod, metadata, name)
+
+
+def _evicted(pod: Mapping[str, Any], metadata: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """A pod that its kubelet has ended for want of memory, disk or process ids on the node."""
+    since = _time(_condition(status, "DisruptionTarget").get("lastTransitionTime"))
+    since = since or _time(_condition(status, "Ready").get("lastTransitionTime"))  # kubelets before 1.26
+    if status.get("phase") != "Failed" or status.get("reason") != "Evicted" or since is None:
+        return
+    event = _event("pod_evicted", since, "evicted", metadata.get("uid"))
+    owner = _owner(metadata)
+    yield (
+        event
+        | ({"owner": owner} if owner else {})
+        | {
+            "namespace": metadata.get("namespace"),
+            "pod_name": metadata.get("name"),
+            "node_name": str(_map(pod, "spec").get("nodeName") or ""),
+            "message": str(status.get("message") or "")[:MAX_MESSAGE],
+        }
+    )
 
 
 def _about_container(pod: Mapping[str, Any], metadata: Mapping[str, Any], name: str) -> JsonObject:

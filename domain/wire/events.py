@@ -12,6 +12,7 @@ from domain.events import (
     AgentEvent,
     NodeNotReady,
     OomKilled,
+    PodEvicted,
     PodPending,
     RebalanceRecommendation,
     SpotAction,
@@ -119,8 +120,19 @@ class PodPendingModel(_Event):
     message: Text = ""
 
 
+class PodEvictedModel(_Event):
+    """A kubelet has ended a pod for want of memory, disk or process ids on its node."""
+
+    event_type: Literal["pod_evicted"]
+    namespace: Name
+    pod_name: Name
+    owner: OwnerModel | None = None
+    node_name: OptionalName = ""
+    message: Text = ""
+
+
 EventModel = Annotated[
-    InterruptionModel | RebalanceModel | OomKilledModel | NodeNotReadyModel | PodPendingModel,
+    InterruptionModel | RebalanceModel | OomKilledModel | NodeNotReadyModel | PodPendingModel | PodEvictedModel,
     Field(discriminator="event_type"),
 ]
 _ADAPTER: TypeAdapter[EventModel] = TypeAdapter(EventModel)
@@ -131,6 +143,7 @@ _TYPES = frozenset(
         "oom_killed",
         "node_not_ready",
         "pod_pending",
+        "pod_evicted",
     }
 )
 
@@ -206,6 +219,17 @@ def _to_event(model: EventModel, source: EventSource) -> AgentEvent:
                 reason=model.reason,
                 message=model.message,
             )
+        case PodEvictedModel():
+            return PodEvicted(
+                id=model.event_id,
+                cluster=source.cluster,
+                at=model.timestamp,
+                namespace=model.namespace,
+                pod=model.pod_name,
+                owner=_owner(model.owner),
+                node=model.node_name,
+                message=model.message,
+            )
 
 
 def _interruption(model: InterruptionModel, source: EventSource) -> SpotInterruption:
@@ -229,10 +253,14 @@ def _oom_killed(model: OomKilledModel, source: EventSource) -> OomKilled:
         namespace=model.namespace,
         pod=model.pod_name,
         container=model.container,
-        owner=Owner(kind=model.owner.kind, name=model.owner.name) if model.owner else None,
+        owner=_owner(model.owner),
         node=model.node_name,
         limit_bytes=model.limit_bytes,
     )
+
+
+def _owner(model: OwnerModel | None) -> Owner | None:
+    return Owner(kind=model.kind, name=model.name) if model is not None else None
 
 
 def _pool(model: _OnInstance | NodeNotReadyModel, source: EventSource, *, instance_type: str) -> Pool:

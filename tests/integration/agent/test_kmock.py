@@ -9,6 +9,8 @@ import pytest
 from kmock import KubernetesEmulator
 
 from adapters.clock import SystemClock
+from agent.drains.evictions import Verdict, evict
+from agent.drains.facts import read_pod
 from agent.kubernetes.api import PatchKind, path_of
 from agent.kubernetes.client import HttpKubernetes
 from agent.kubernetes.errors import ConflictError, NotFoundError, UnavailableError
@@ -82,3 +84,17 @@ async def test_a_watch_that_fails_is_opened_again(cluster: KubernetesEmulator, c
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_eviction_in_a_namespace_that_is_being_deleted_is_no_denial(
+    cluster: KubernetesEmulator, client: HttpKubernetes
+) -> None:
+    causes = [{"reason": "NamespaceTerminating", "message": "namespace shop is being terminated"}]
+    answer = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "terminated"}
+    doomed: Any = cluster["post /api/v1/namespaces/shop/pods/api-1/eviction"]
+    doomed << 403 << (answer | {"details": {"causes": causes}})
+    denied: Any = cluster["post /api/v1/namespaces/shop/pods/api-2/eviction"]
+    denied << 403 << answer
+    answers = [await evict(client, read_pod(pod(name)), budgets=()) for name in ("api-1", "api-2")]
+    assert [one.verdict for one in answers] == [Verdict.LEAVING, Verdict.IMPOSSIBLE]
+    assert "grant verb 'create' on resource 'pods/eviction'" in answers[1].problem

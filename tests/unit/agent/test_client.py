@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from adapters.clock import VirtualClock
-from agent.service.client import ServiceClient
+from agent.service.client import LONGEST_ASKED_S, ServiceClient
 from agent.service.errors import BodyRefusedError, ServiceAwayError, TooLargeError, UnwelcomeError, UpgradeNeededError
 from domain.wire.messages import RegisterRequest
 from tests.unit.agent.service import ServiceTwin, make_settings, problem
@@ -43,6 +43,14 @@ async def test_the_service_may_ask_for_patience() -> None:
     with pytest.raises(ServiceAwayError) as error:
         await twin.client().pending()
     assert error.value.retry_after_s == 17
+
+
+async def test_the_patience_that_is_asked_for_has_a_bound() -> None:
+    twin = ServiceTwin(VirtualClock())
+    twin.trouble = lambda _path: problem(503, **{"Retry-After": "9" * 400})
+    with pytest.raises(ServiceAwayError) as error:
+        await twin.client().pending()
+    assert error.value.retry_after_s == LONGEST_ASKED_S
 
 
 async def test_a_cluster_that_is_not_known_at_registration_is_no_welcome() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.clock import VirtualClock
@@ -184,7 +185,19 @@ async def test_an_event_that_is_refused_loses_no_other_and_is_not_sent_again(wor
         world.outbox.put({"event_id": name, "event_type": "pod_pending"})
     await world.clock.advance(60)
     assert [event["event_id"] for event in world.twin.events] == ["good", "fine"]
-    assert world.twin.asked.count("/events") == 1
+    assert (len(world.outbox.events), world.twin.asked.count("/events")) == (0, 1)
+    world.outbox.put({"event_id": "next", "event_type": "pod_pending"})
+    await world.clock.advance(1)
+    assert world.twin.events[-1]["event_id"] == "next"
+
+
+async def test_a_service_that_refuses_an_event_that_was_never_sent_stops_no_others(world: World) -> None:
+    refused = {"index": 7, "field": "event_id", "problem": "is odd"}
+    answer = {"success": True, "events_queued": 0, "events_refused": [refused]}
+    world.twin.trouble = lambda path: httpx.Response(200, json=answer) if path == "/events" else None
+    world.outbox.put({"event_id": "e", "event_type": "pod_pending"})
+    await world.clock.advance(60)
+    assert (len(world.outbox.events), world.twin.asked.count("/events")) == (0, 1)
 
 
 @pytest.mark.parametrize("status", [404, 409, 422])

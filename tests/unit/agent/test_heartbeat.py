@@ -63,7 +63,7 @@ async def running() -> AsyncIterator[World]:
 async def test_a_heartbeat_says_how_the_agent_is() -> None:
     async with running() as world:
         world.telemetry.error("actions")
-        world.outbox.put({"event_id": "e"})
+        world.outbox.put({"event_id": "e", "event_type": "pod_pending"})
         await world.clock.advance(30)
         beat = world.service.beats[-1]
         assert (beat.instance, beat.uptime_s, beat.errors, beat.buffered) == ("agent-0", 30, 1, 1)

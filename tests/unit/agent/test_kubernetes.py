@@ -11,8 +11,9 @@ import pytest
 
 from adapters.clock import VirtualClock
 from agent.kubernetes.api import PatchKind, path_of
-from agent.kubernetes.client import TOKEN_FRESH_S, HttpKubernetes
+from agent.kubernetes.client import SILENCE_S, TOKEN_FRESH_S, HttpKubernetes
 from agent.kubernetes.errors import (
+    LONGEST_ASKED_S,
     ConflictError,
     ForbiddenError,
     GoneError,
@@ -187,6 +188,60 @@ async def test_a_token_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
         "Bearer first",
         "Bearer second",
     ]
+
+
+async def test_a_token_that_is_no_longer_accepted_is_read_anew_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        known = request.headers["authorization"] == "Bearer second"
+        return httpx.Response(200, json={}) if known else status(401, "Unauthorized")
+
+    world = World(answer, token_file=file)
+    assert isinstance(await world.outcome(world.client.get(PODS)), UnauthorizedError)
+    assert len(world.asked) == 1
+    file.write_text("second")
+    assert await world.client.get(PODS) == {}
+    assert len(world.asked) == 3
+
+
+async def test_a_watch_that_falls_silent_ends_so_that_the_next_one_goes_on() -> None:
+    silence = httpx.ReadTimeout("nothing was read")
+    world = World(lambda _: httpx.Response(200, stream=Chunks(b'{"type":"ADDED"}\n', silence)))
+    assert [event["type"] async for event in world.client.watch(PODS)] == ["ADDED"]
+    assert world.asked[0].extensions["timeout"]["read"] == SILENCE_S
+
+
+async def test_a_watch_that_is_not_even_begun_in_time_is_an_error() -> None:
+    def hang(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("nothing was read")
+
+    world = World(hang)
+    with pytest.raises(UnavailableError):
+        await anext(world.client.watch(PODS))
+
+
+async def test_a_namespace_that_is_being_deleted_is_no_lack_of_rights() -> None:
+    causes = [{"reason": "NamespaceTerminating", "message": "namespace shop is being terminated"}]
+    world = World(lambda _: status(403, "Forbidden", "unable to create new content", causes=causes))
+    error = await world.outcome(world.client.post(EVICTION, {}))
+    assert isinstance(error, ForbiddenError)
+    assert error.is_terminating
+    assert "grant" not in str(error)
+
+
+async def test_no_answer_makes_anybody_wait_for_ever() -> None:
+    for header, told in (("9" * 400, None), ("1", 31_536_000)):
+        world = World(lambda _, header=header, told=told: _patience(header, told))
+        error = await world.outcome(world.client.post(EVICTION, {}))
+        assert error.retry_after_s is not None
+        assert error.retry_after_s <= LONGEST_ASKED_S
+
+
+def _patience(header: str, told_s: int | None) -> httpx.Response:
+    headers = {"Retry-After": header} if told_s is None else {}
+    return httpx.Response(429, headers=headers, json={"details": {"retryAfterSeconds": told_s}})
 
 
 async def test_a_token_file_that_is_gone_is_an_error_that_may_pass(tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ async def test_changed_settings_begin_the_job_anew() -> None:
     assert job.ended == 2
 
 
+async def test_a_key_that_was_replaced_in_its_file_is_taken_over_without_a_signal() -> None:
+    old, new = make_settings(), make_settings(token="another_token")
+    job = Job()
+    program = Program(reading(old, old, new), job.run, look_s=0)
+    task = asyncio.create_task(program.run())
+    async with asyncio.timeout(5):
+        while len(job.begun) < 2:
+            await asyncio.sleep(0)
+    assert job.begun == [old, new]
+    program._stop.set()
+    assert await task == 0
+
+
 @pytest.mark.parametrize("answer", [make_settings(), InputError("environment", "API_TOKEN_FILE", "is gone")])
 async def test_settings_that_are_the_same_or_unreadable_leave_the_job_alone(answer: Settings | InputError) -> None:
     job = Job()

@@ -21,7 +21,7 @@ def sample(number: int) -> dict[str, object]:
 
 
 def event(event_id: str, size: int = 0) -> dict[str, str]:
-    return {"event_id": event_id, "message": "x" * size}
+    return {"event_id": event_id, "event_type": "pod_pending", "message": "x" * size}
 
 
 async def test_the_oldest_measurements_are_dropped_first() -> None:
@@ -57,10 +57,11 @@ async def test_events_that_the_service_would_ignore_go_only_when_all_are_too_muc
 
 
 async def test_an_event_waits_once_however_often_it_is_put() -> None:
-    outbox, _, _ = make()
+    outbox, _, telemetry = make()
     outbox.put(event("e"))
     outbox.put(event("e"))
     assert len(outbox.events) == 1
+    assert telemetry.registry.get_sample_value("spotopt_agent_events_total", {"type": "pod_pending"}) == 1
     outbox.events.done(["e"])
     assert outbox.bytes == 0
 

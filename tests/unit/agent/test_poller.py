@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from prometheus_client import generate_latest
+
 from adapters.clock import VirtualClock
 from agent.configuration import Configuration
 from agent.service.actions import MOST_AT_ONCE, POLL_S, Poller
@@ -12,6 +14,7 @@ from agent.service.outbox import Outbox
 from agent.service.session import Session
 from agent.store import ConfigMapStore
 from agent.telemetry import Telemetry
+from domain.signing import Refusal
 from domain.wire.messages import ActionModel, AgentConfig, ResultBody
 from tests.unit.agent.kube import MemoryKubernetes
 from tests.unit.agent.service import CLUSTER, ServiceTwin, make_settings, problem
@@ -181,6 +184,24 @@ async def test_a_bug_in_an_action_is_a_failed_result() -> None:
         await world.clock.advance(1)
         assert world.results()["a"].status == "failed"
         assert world.telemetry.errors == 1
+
+
+async def test_refused_actions_are_counted_by_reason_and_unknown_types_as_one() -> None:
+    async def refuse(_: ActionModel) -> ResultBody:
+        return ResultBody(status="failed", refusal=Refusal.ALTERED)
+
+    async with running() as world:
+        world.actuator.work = refuse
+        world.queue("a", "b")
+        world.twin.waiting[1] = world.twin.waiting[1].model_copy(update={"type": "format_disk"})
+        world.poller.wake()
+        await world.clock.advance(0)
+        shown = generate_latest(world.telemetry.registry).decode()
+        assert 'spotopt_agent_refused_actions_total{reason="altered"} 2.0' in shown
+        assert 'spotopt_agent_refused_actions_total{reason="expired"} 0.0' in shown
+        assert 'spotopt_agent_actions_total{status="failed",type="cordon_node"} 1.0' in shown
+        assert 'spotopt_agent_actions_total{status="failed",type="unknown"} 1.0' in shown
+        assert "format_disk" not in shown
 
 
 async def test_a_service_that_is_away_is_polled_with_growing_waits() -> None:

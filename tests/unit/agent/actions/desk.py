@@ -8,6 +8,7 @@ from agent.actions.dispatcher import Actions
 from agent.drains.mode import Mode
 from agent.drains.registry import Drains
 from agent.kubernetes.api import KubernetesApi
+from agent.telemetry import Telemetry
 from domain.signing import SignedAction, derive_signing_key, sign
 from domain.wire.messages import ActionModel, ResultBody
 from tests.unit.agent.twin import Cluster, TwinClock, TwinStore, run
@@ -34,7 +35,7 @@ class Desk:
             self.cluster.node("a")
             self.cluster.node("b")
         api = api or self.cluster
-        self.drains = Drains(api, self.clock)
+        self.drains = Drains(api, self.clock, telemetry=Telemetry())
         self.actions = Actions(
             api,
             self.clock,

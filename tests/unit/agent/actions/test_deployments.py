@@ -413,3 +413,16 @@ def test_two_changes_of_one_deployment_come_one_after_the_other() -> None:
         assert amounts(desk)["api/requests/cpu"] == "250m"
 
     at_desk(main)
+
+
+def test_an_order_that_expires_while_it_waits_for_another_rollout_is_not_carried_out() -> None:
+    async def main(desk: Desk) -> None:
+        deploy(desk)
+        desk.cluster.start_s = 400
+        late = desk.action("update_deployment", payload({"cpu": "250m"}), key="two", lifetime_s=300)
+        first, second = await asyncio.gather(update(desk, payload({"cpu": "500m"}), key="one"), desk.send(late))
+        assert (first.status, second.status) == ("completed", "failed")
+        assert "expired" in str(second.error_message)
+        assert amounts(desk)["api/requests/cpu"] == "500m"
+
+    at_desk(main)

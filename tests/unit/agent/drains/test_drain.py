@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from agent.drains.marks import CORDONED, DRAINING, DrainOrder, drain_of, is_cordoned
 from agent.drains.order import Drive
 from agent.drains.registry import Drains
 from agent.drains.report import DrainReport, Ending
-from agent.kubernetes.errors import ForbiddenError, UnavailableError
+from agent.kubernetes.errors import Cause, ForbiddenError, UnavailableError
+from agent.telemetry import Telemetry
 from tests.unit.agent.twin import START, Cluster, TwinClock, run
 
 DEADLINE_S = 120
@@ -34,7 +36,7 @@ def drained(prepare: Callable[[Cluster], Any], order: DrainOrder) -> tuple[Clust
         cluster.node("a")
         cluster.node("b")
         prepare(cluster)
-        drains = Drains(cluster, TwinClock(), own_pod="agents/agent")
+        drains = Drains(cluster, TwinClock(), telemetry=Telemetry(), own_pod="agents/agent")
         report = await drains.drain(order)
         await drains.close()
         return cluster, report
@@ -47,7 +49,7 @@ def with_drains(main: Callable[[Cluster, Drains], Coroutine[Any, Any, None]]) ->
         cluster = Cluster()
         cluster.node("a")
         cluster.node("b")
-        drains = Drains(cluster, TwinClock())
+        drains = Drains(cluster, TwinClock(), telemetry=Telemetry())
         await main(cluster, drains)
         await drains.close()
 
@@ -258,7 +260,7 @@ def test_calls_that_hang_are_made_again() -> None:
         cluster = Hanging()
         cluster.node("a")
         cluster.workload("api", nodes=["a", "elsewhere"])
-        drains = Drains(cluster, TwinClock())
+        drains = Drains(cluster, TwinClock(), telemetry=Telemetry())
         assert (await drains.drain(interruption())).ending is Ending.EMPTY
         assert 10 <= cluster.evicted["api-0"] <= 12
         await drains.close()
@@ -280,7 +282,7 @@ def test_a_look_that_hangs_is_taken_again() -> None:
         cluster = Hanging()
         cluster.node("a")
         cluster.workload("api", nodes=["a", "elsewhere"])
-        drains = Drains(cluster, TwinClock())
+        drains = Drains(cluster, TwinClock(), telemetry=Telemetry())
         assert (await drains.drain(interruption())).ending is Ending.EMPTY
         await drains.close()
 
@@ -304,6 +306,52 @@ def test_an_eviction_that_rbac_denies_is_reported_by_pod() -> None:
     ((pod, why),) = report.unsaved
     assert pod == "shop/api-0"
     assert "pods/eviction" in why
+
+
+def test_a_pod_whose_namespace_is_being_deleted_is_waited_for_and_no_failure() -> None:
+    causes = (Cause(reason="NamespaceTerminating", message="namespace shop is being terminated"),)
+
+    async def main(cluster: Cluster, drains: Drains) -> None:
+        pod = cluster.pod("web-0", node="a", grace_s=5)
+        cluster.fail("POST .*eviction", ForbiddenError(403, "Forbidden", "is being terminated", causes))
+        asyncio.get_running_loop().call_later(30, cluster._begin_end, pod)
+        report = await drains.drain(interruption())
+        assert (report.ending, report.unsaved, report.left_node) == (Ending.EMPTY, (), ("shop/web-0",))
+        assert len([call for call in cluster.calls if call[1].endswith("/eviction")]) == 1
+
+    with_drains(main)
+
+
+def test_a_pod_that_its_dying_namespace_does_not_take_along_is_reported_with_the_reason() -> None:
+    causes = (Cause(reason="NamespaceTerminating", message="namespace shop is being terminated"),)
+
+    def prepare(cluster: Cluster) -> None:
+        cluster.pod("web-0", node="a", grace_s=5)
+        cluster.fail("POST .*eviction", ForbiddenError(403, "Forbidden", "is being terminated", causes))
+
+    _, report = drained(prepare, interruption())
+    assert report.unsaved == (("shop/web-0", "its namespace is being deleted, and it with it"),)
+
+
+def test_drains_and_what_they_leave_are_counted() -> None:
+    async def main() -> None:
+        cluster, telemetry = Cluster(), Telemetry()
+        cluster.node("a")
+        cluster.pod("web-0", node="a", grace_s=5)
+        cluster.fail("POST .*eviction", ForbiddenError(403, "Forbidden", "no"))
+        drains = Drains(cluster, TwinClock(), telemetry=telemetry)
+        await drains.drain(interruption())
+        cluster.fail("GET /api/v1/pods", ForbiddenError(403, "Forbidden", "no"))
+        with pytest.raises(ForbiddenError):
+            await drains.drain(choice())
+        await drains.close()
+        shown = generate_latest(telemetry.registry).decode()
+        assert 'spotopt_agent_drains_total{drive="interrupted",ending="incomplete"} 1.0' in shown
+        assert 'spotopt_agent_drains_total{drive="voluntary",ending="failed"} 1.0' in shown
+        assert 'spotopt_agent_unsaved_pods_total{drive="interrupted"} 1.0' in shown
+        assert 'spotopt_agent_unsaved_pods_total{drive="voluntary"} 0.0' in shown
+
+    run(main())
 
 
 def test_two_who_want_the_same_node_empty_share_one_drain() -> None:
@@ -381,13 +429,13 @@ def test_a_drain_goes_on_after_the_agent_died() -> None:
         cluster.node("b")
         cluster.workload("one", nodes=["a"])
         cluster.workload("api", nodes=["a", "b"])
-        first = Drains(cluster, TwinClock())
+        first = Drains(cluster, TwinClock(), telemetry=Telemetry())
         first.begin(interruption())
         await asyncio.sleep(3)
         await first.close()
         left = drain_of(cluster.read_node("a"))
         assert left == interruption()
-        second = Drains(cluster, TwinClock())
+        second = Drains(cluster, TwinClock(), telemetry=Telemetry())
         report = await second.drain(left)
         assert report.ending is Ending.EMPTY
         assert cluster.evicted["one-0"] <= DEADLINE_S - 30 - 5

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from agent.drains.evictions import Answer, Evictions, Verdict, evict
 from agent.drains.facts import read_pod
@@ -17,6 +18,7 @@ from agent.kubernetes.errors import (
     KubernetesError,
     UnavailableError,
 )
+from agent.telemetry import Telemetry
 from tests.unit.agent.twin import Cluster, TwinClock, run
 
 
@@ -52,6 +54,7 @@ def test_a_refusal_without_a_cause_names_the_budget() -> None:
         (UnavailableError(500, "InternalError", "This pod has more than one PodDisruptionBudget, which"), ()),
         (UnavailableError(500, "InternalError", "whatever"), ("shop/a", "shop/b")),
         (ForbiddenError(403, "Forbidden", "grant verb 'create'"), ()),
+        (ForbiddenError(403, "Forbidden", "no", (Cause(reason="FieldValueForbidden", message="by a policy"),)), ()),
         (InvalidError(422, "Invalid", "denied by a webhook"), ()),
     ],
 )
@@ -82,6 +85,31 @@ def test_a_pod_that_has_gone_is_what_was_wanted() -> None:
     run(main())
 
 
+def test_a_pod_whose_namespace_is_being_deleted_leaves_anyway() -> None:
+    causes = (Cause(reason="NamespaceTerminating", message="namespace shop is being terminated"),)
+    answer = answer_to(ForbiddenError(403, "Forbidden", "because it is being terminated", causes))
+    assert answer.verdict is Verdict.LEAVING
+    assert "namespace" in answer.problem
+
+
+def test_answers_are_counted_by_what_they_mean() -> None:
+    async def main() -> None:
+        cluster, telemetry = Cluster(), Telemetry()
+        pods = [read_pod(cluster.pod(f"api-{n}", node="a")) for n in range(3)]
+        cluster.fail("api-2/eviction", ForbiddenError(403, "Forbidden", "no"))
+        evictions = Evictions(cluster, TwinClock(), telemetry=telemetry)
+        for pod in pods:
+            evictions.submit(Ask(pod=pod, slack=1_000))
+        await TwinClock().sleep(1)
+        await evictions.close()
+        shown = generate_latest(telemetry.registry).decode()
+        assert 'spotopt_agent_evictions_total{outcome="asked"} 2.0' in shown
+        assert 'spotopt_agent_evictions_total{outcome="impossible"} 1.0' in shown
+        assert 'spotopt_agent_evictions_total{outcome="refused"} 0.0' in shown
+
+    run(main())
+
+
 def test_another_pod_of_the_same_name_is_left_alone() -> None:
     async def main() -> None:
         cluster = Cluster()
@@ -107,7 +135,7 @@ def test_no_more_calls_are_in_flight_than_allowed() -> None:
 
     async def main() -> None:
         cluster = Counting()
-        evictions = Evictions(cluster, TwinClock(), parallel=4)
+        evictions = Evictions(cluster, TwinClock(), telemetry=Telemetry(), parallel=4)
         pods = [read_pod(cluster.pod(f"api-{n}", node="a")) for n in range(20)]
         tickets = [evictions.submit(Ask(pod=pod, slack=1_000)) for pod in pods]
         await TwinClock().sleep(1)

@@ -126,6 +126,15 @@ def test_trouble_with_one_pod_does_not_close_its_lane() -> None:
     assert name_of(lanes.next(at(0))) == "z"
 
 
+def test_trouble_that_asks_for_patience_sleeps_through_no_last_moment() -> None:
+    lanes = Lanes(parallel=1)
+    lanes.add(ask("a", by_s=4))
+    ticket = lanes.next(at(0))
+    assert ticket is not None
+    lanes.stumbled(ticket, at(0), problem="a proxy is down", retry_after_s=60)
+    assert lanes.wakes_at(at(0)) == at(4)
+
+
 def test_a_ticket_whose_time_has_not_come_waits() -> None:
     lanes = Lanes(parallel=9)
     lanes.add(ask("one", ask_from=at(30)))

@@ -11,6 +11,7 @@ from agent.drains.lanes import LONGEST_WAIT_S
 from agent.drains.marks import DrainOrder
 from agent.drains.order import END_MARGIN, GATHER, Drive
 from agent.drains.registry import Drains
+from agent.telemetry import Telemetry
 from tests.unit.agent.twin import START, STATUS_LAG_S, Cluster, TwinClock, run
 
 DEADLINE_S = 120.0
@@ -49,7 +50,7 @@ def build(cluster: Cluster, workloads: Sequence[Workload]) -> None:
 
 
 async def interrupt(cluster: Cluster, nodes: Sequence[str]) -> None:
-    drains = Drains(cluster, TwinClock())
+    drains = Drains(cluster, TwinClock(), telemetry=Telemetry())
     deadline = START + timedelta(seconds=DEADLINE_S)
     orders = [DrainOrder(node=one, why="AWS takes it", drive=Drive.INTERRUPTED, deadline=deadline) for one in nodes]
     await asyncio.gather(*map(drains.drain, orders))

@@ -20,6 +20,7 @@ from agent.interruptions.notices import (
 )
 from agent.interruptions.verdicts import LOST
 from agent.kubernetes.errors import ForbiddenError
+from agent.telemetry import Telemetry
 from domain.wire.messages import AgentConfig
 from tests.unit.agent.twin import START, Cluster, TwinClock, instance_of, run
 
@@ -49,7 +50,7 @@ class Post:
             self.cluster.workload("api", nodes=["a", "a", "b"], grace_s=10)
         self.sink = Sink()
         clock = TwinClock(wrong_by_s=wrong_by_s)
-        self.drains = Drains(self.cluster, clock)
+        self.drains = Drains(self.cluster, clock, telemetry=Telemetry())
         self.guard = InterruptionGuard(self.cluster, clock, drains=self.drains, events=self.sink, mode=mode)
         self.task = asyncio.create_task(self.guard.run())
         for name in [name for _, name in self.cluster.objects["nodes"]]:
