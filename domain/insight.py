@@ -58,7 +58,8 @@ class Recommendation:
 class SavingsHour:
     """One hour of one cluster: what it cost, and what it would have cost without us.
 
-    ``baseline_micro_usd`` is the on-demand price of the nodes that would have run; a saving never exceeds it.
+    ``baseline_micro_usd`` is as `domain.spend` defines it; a saving never exceeds it. ``spot_saving_micro_usd`` is the
+    part of the saving that comes from Spot, below 0 where less of it is bought than before; packing is the rest.
     """
 
     organization_id: UUID
@@ -68,6 +69,7 @@ class SavingsHour:
     actual_micro_usd: int
     spot_node_minutes: int
     on_demand_node_minutes: int
+    spot_saving_micro_usd: int = 0
 
     def __post_init__(self) -> None:
         require_utc(hour=self.hour)

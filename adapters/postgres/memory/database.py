@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from adapters.postgres.memory.clusters import MemoryAccounts, MemoryApiKeys, MemoryClusters
+from adapters.postgres.memory.fleets import MemoryFleets
 from adapters.postgres.memory.inbox import MemoryInbox
 from adapters.postgres.memory.lab import MemoryLab, MemoryModels
+from adapters.postgres.memory.overviews import MemoryOverviews
 from adapters.postgres.memory.platform import (
     DEFAULT_CONFIG_ROWS,
     MemoryAuditLog,
@@ -87,6 +89,8 @@ def _over(view: View) -> Transaction:
         config=MemoryConfig(view),
         clock_runs=MemoryClockRuns(view),
         insights=MemoryInsights(view),
+        fleets=MemoryFleets(view),
+        overviews=MemoryOverviews(view),
         sagas=MemorySagas(view),
         models=MemoryModels(view),
         lab=MemoryLab(view),

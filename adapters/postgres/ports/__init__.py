@@ -6,6 +6,7 @@ reached or is too slow; those that change one thing once are safe to call again.
 
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
 from adapters.postgres.ports.database import Database, Transaction
+from adapters.postgres.ports.fleets import Fleets, Overviews
 from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
@@ -21,12 +22,14 @@ __all__ = [
     "Clusters",
     "Config",
     "Database",
+    "Fleets",
     "Inbox",
     "Insights",
     "Jobs",
     "Lab",
     "Models",
     "Organizations",
+    "Overviews",
     "Plans",
     "Policies",
     "Pools",

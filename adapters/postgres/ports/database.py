@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
+from adapters.postgres.ports.fleets import Fleets, Overviews
 from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
@@ -35,6 +36,8 @@ class Transaction:
     config: Config
     clock_runs: ClockRuns
     insights: Insights
+    fleets: Fleets
+    overviews: Overviews
     sagas: Sagas
     models: Models
     lab: Lab

@@ -8,11 +8,13 @@ from adapters.postgres.repositories.audit import PostgresAuditLog
 from adapters.postgres.repositories.clock_runs import PostgresClockRuns
 from adapters.postgres.repositories.clusters import PostgresClusters
 from adapters.postgres.repositories.config import PostgresConfig
+from adapters.postgres.repositories.fleets import PostgresFleets
 from adapters.postgres.repositories.inbox import PostgresInbox
 from adapters.postgres.repositories.insights import PostgresInsights
 from adapters.postgres.repositories.jobs import PostgresJobs
 from adapters.postgres.repositories.lab import PostgresLab, PostgresModels
 from adapters.postgres.repositories.organizations import PostgresOrganizations
+from adapters.postgres.repositories.overviews import PostgresOverviews
 from adapters.postgres.repositories.plans import PostgresPlans
 from adapters.postgres.repositories.policies import PostgresPolicies
 from adapters.postgres.repositories.pools import PostgresPools
@@ -45,6 +47,8 @@ def over(session: Session) -> Transaction:
         config=PostgresConfig(session),
         clock_runs=PostgresClockRuns(session),
         insights=PostgresInsights(session),
+        fleets=PostgresFleets(session),
+        overviews=PostgresOverviews(session),
         sagas=PostgresSagas(session),
         models=PostgresModels(session),
         lab=PostgresLab(session),

@@ -1,15 +1,17 @@
 -- name: add_savings
 INSERT INTO savings_hourly (organization_id, cluster_id, hour, baseline_micro_usd, actual_micro_usd, spot_node_minutes,
-                            on_demand_node_minutes)
+                            on_demand_node_minutes, spot_saving_micro_usd)
 SELECT DISTINCT ON (t.cluster_id, t.hour) t.organization_id, t.cluster_id, t.hour, t.baseline, t.actual, t.spot,
-       t.on_demand
+       t.on_demand, t.spot_saving
 FROM unnest(:organization_id::uuid[], :cluster_id::uuid[], :hour::timestamptz[], :baseline_micro_usd::bigint[],
-            :actual_micro_usd::bigint[], :spot_node_minutes::integer[], :on_demand_node_minutes::integer[])
-     WITH ORDINALITY AS t (organization_id, cluster_id, hour, baseline, actual, spot, on_demand, place)
+            :actual_micro_usd::bigint[], :spot_node_minutes::integer[], :on_demand_node_minutes::integer[],
+            :spot_saving_micro_usd::bigint[])
+     WITH ORDINALITY AS t (organization_id, cluster_id, hour, baseline, actual, spot, on_demand, spot_saving, place)
 ORDER BY t.cluster_id, t.hour, t.place DESC
 ON CONFLICT (cluster_id, hour) DO UPDATE
 SET baseline_micro_usd = excluded.baseline_micro_usd, actual_micro_usd = excluded.actual_micro_usd,
-    spot_node_minutes = excluded.spot_node_minutes, on_demand_node_minutes = excluded.on_demand_node_minutes;
+    spot_node_minutes = excluded.spot_node_minutes, on_demand_node_minutes = excluded.on_demand_node_minutes,
+    spot_saving_micro_usd = excluded.spot_saving_micro_usd;
 
 -- name: prepare_months
 -- scope: platform
