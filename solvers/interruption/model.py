@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from domain.errors import InputError
+from domain.units import HOURS_PER_MONTH
 from solvers.interruption.calibration import CalibrationTable
 from solvers.interruption.contract import Contract, Floats, Mask, Matrix
 from solvers.interruption.forest import Forest
@@ -15,6 +16,10 @@ from solvers.interruption.prior import Prior
 SAMPLE_ROWS = 512
 MIN_SEEN_H = 6.0
 """Hours of being watched below which a pool's features say too little, and the prior speaks."""
+MOST_TIMES = 4.0
+"""How far trees may move the rate of a pool, so that two families of GPUs never speak louder than the advisor."""
+LARGEST = 1 - 1e-9
+"""Probabilities count as no larger where their rate is asked for: that of 1 is infinite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,32 @@ def score_rows(model: RiskModel, rows: Matrix) -> Scores:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A model made ready for certain pools: what does not change from one scoring to the next.
+
+    ``mean_per_h`` is the prior's rate of each pool, ``known`` whether the trees know its family.
+    """
+
+    model: RiskModel
+    mean_per_h: Floats
+    known: Mask
+
+
+def prepare(model: RiskModel, pools: Sequence[SeenPool], bucket: Sequence[int | None]) -> Prepared:
+    """Look pools up once; ``bucket`` is the advisor's of each, ``None`` where it is silent."""
+    prior = model.prior
+    mean = [
+        prior.mean_per_h(bucket=each, family=pool.family, region=pool.region)
+        for pool, each in zip(pools, bucket, strict=True)
+    ]
+    return Prepared(
+        model=model,
+        mean_per_h=np.array(mean, dtype=np.float64),
+        known=np.array([pool.family in model.families for pool in pools], dtype=bool),
+    )
+
+
 def score_pools(model: RiskModel, pools: Sequence[SeenPool], rows: Matrix, *, evidence: Evidence) -> Scores:
     """Scores of pools: by trees where they know the family and the pool was watched long enough, else by the prior.
 
@@ -95,36 +126,69 @@ def score_pools(model: RiskModel, pools: Sequence[SeenPool], rows: Matrix, *, ev
     InputError
         When rows break the contract, or there is not one row and one piece of evidence for each pool.
     """
-    if not len(pools) == len(rows) == len(evidence.bucket) == evidence.drops.size == evidence.up_h.size:
+    if len(pools) != len(evidence.bucket):
         raise InputError("features", "", f"and evidence must have one row for each of the {len(pools)} pools")
-    model.contract.check_rows(rows)
-    scores = score_rows(model, rows)
-    known = np.array([pool.family in model.families for pool in pools], dtype=bool)
-    prior = ~(known & (evidence.up_h >= MIN_SEEN_H))
-    told = prior_scores(model, pools, evidence)
-    return Scores(
-        probability=np.where(prior[:, None], told.probability, scores.probability),
-        low=np.where(prior[:, None], told.low, scores.low),
-        high=np.where(prior[:, None], told.high, scores.high),
-        by_prior=prior,
-    )
+    return score_prepared(prepare(model, pools, evidence.bucket), rows, drops=evidence.drops, up_h=evidence.up_h)
 
 
-def prior_scores(model: RiskModel, pools: Sequence[SeenPool], evidence: Evidence) -> Scores:
-    """Scores by the prior alone: for pools never seen, and for all of them when the trees break their contract."""
-    prior = model.prior
-    mean = np.array(
-        [
-            prior.mean_per_h(bucket=bucket, family=pool.family, region=pool.region)
-            for pool, bucket in zip(pools, evidence.bucket, strict=True)
-        ],
-        dtype=np.float64,
-    )
-    horizons = model.contract.horizons_h
-    told = prior.predict(mean, drops=evidence.drops, up_h=evidence.up_h, horizons_h=horizons)
-    return Scores(
-        probability=told[:, :, 0], low=told[:, :, 1], high=told[:, :, 2], by_prior=np.ones(len(pools), dtype=bool)
-    )
+def score_prepared(prepared: Prepared, rows: Matrix, *, drops: Floats, up_h: Floats) -> Scores:
+    """The same for pools that were looked up before.
+
+    Raises
+    ------
+    InputError
+        As `score_pools`, and when the trees answer with something that is no probability.
+    """
+    model, number = prepared.model, prepared.mean_per_h.size
+    if not number == len(rows) == drops.size == up_h.size:
+        raise InputError("features", "", f"and evidence must have one row for each of the {number} pools")
+    told = model.prior.predict(prepared.mean_per_h, drops=drops, up_h=up_h, horizons_h=model.contract.horizons_h)
+    by_trees = prepared.known & (up_h >= MIN_SEEN_H)
+    if by_trees.any():
+        model.contract.check_rows(rows[by_trees])
+        trees = score_rows(model, rows[by_trees])
+        model.contract.check_output(trees.probability, of="the model")
+        told[by_trees] = np.stack([trees.probability, trees.low, trees.high], axis=2)
+    return _scores(told, by_prior=~by_trees)
+
+
+def prior_scores(prepared: Prepared, *, drops: Floats, up_h: Floats) -> Scores:
+    """Scores by the prior alone: for all pools when the trees break their contract."""
+    horizons = prepared.model.contract.horizons_h
+    told = prepared.model.prior.predict(prepared.mean_per_h, drops=drops, up_h=up_h, horizons_h=horizons)
+    return _scores(told, by_prior=np.ones(drops.size, dtype=bool))
+
+
+def loss_per_month(prepared: Prepared, scores: Scores, *, drops: Floats, up_h: Floats) -> Floats:
+    """Probability, 0..1, that AWS takes a node of each pool within 730 h, as planning wants it.
+
+    Notes
+    -----
+    Level and moment come from different sources. The prior, corrected by what was seen, speaks of interruptions; trees
+    that grew on availability speak of pools running dry, which happens a hundred times as often, but rank moments well.
+    So the prior's rate is multiplied by how far the trees' rate lies from their usual one, at most fourfold either way.
+    """
+    told = prepared.model.prior.predict(prepared.mean_per_h, drops=drops, up_h=up_h, horizons_h=(HOURS_PER_MONTH,))
+    month: Floats = told[:, 0, 0]
+    usual, by_trees = _usual_rate(prepared.model), ~scores.by_prior
+    if usual is None or not by_trees.any():
+        return month
+    now = -np.log1p(-np.minimum(scores.probability[by_trees, 0], LARGEST))
+    times = np.clip(now / usual, 1 / MOST_TIMES, MOST_TIMES)
+    month[by_trees] = -np.expm1(times * np.log1p(-np.minimum(month[by_trees], LARGEST)))
+    return month
+
+
+def _usual_rate(model: RiskModel) -> float | None:
+    """Drops within the first horizon that the model was calibrated on, as a rate."""
+    horizons = model.about.get("horizons")
+    told = horizons.get(str(model.contract.horizons_h[0])) if isinstance(horizons, Mapping) else None
+    share = told.get("calibration_rate") if isinstance(told, Mapping) else None
+    return float(-np.log1p(-share)) if isinstance(share, float) and 0 < share < 1 else None
+
+
+def _scores(told: Floats, *, by_prior: Mask) -> Scores:
+    return Scores(probability=told[:, :, 0], low=told[:, :, 1], high=told[:, :, 2], by_prior=by_prior)
 
 
 def check_model(model: RiskModel, *, of: str) -> None:

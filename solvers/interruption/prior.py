@@ -70,7 +70,7 @@ class Prior:
         parts = np.array([own, family_per_h, region_per_h, self.overall_per_h])
         return float(parts @ np.array(self.weights))
 
-    def predict(self, mean_per_h: Floats, *, drops: Floats, up_h: Floats, horizons_h: Sequence[int]) -> Floats:
+    def predict(self, mean_per_h: Floats, *, drops: Floats, up_h: Floats, horizons_h: Sequence[float]) -> Floats:
         """Probability, low and high per pool and horizon, (n, horizons, 3), after what was seen.
 
         Parameters
@@ -84,7 +84,9 @@ class Prior:
             raise InputError("evidence", "drops or up_h", "is negative")
         shape, rate = self.shape + drops, self.shape / mean_per_h + up_h
         tail = (1 - CONFIDENCE) / 2
-        low, high = (gammaincinv(shape, at) / rate for at in (tail, 1 - tail))
+        # Most pools were never seen to drop: the quantiles of few shapes serve them all.
+        shapes, of = np.unique(shape, return_inverse=True)
+        low, high = (gammaincinv(shapes, at)[of] / rate for at in (tail, 1 - tail))
         hours = np.array(horizons_h, dtype=np.float64)
         mean = -np.expm1(-shape[:, None] * np.log1p(hours / rate[:, None]))
         ends = [-np.expm1(-end[:, None] * hours) for end in (low, high)]

@@ -20,6 +20,7 @@ from solvers.interruption.boost import Boosting, grow, margins, slim, trees_want
 from solvers.interruption.calibrate import Scored, calibrate, losses
 from solvers.interruption.calibration import CalibrationTable
 from solvers.interruption.contract import V1_0
+from solvers.interruption.drift import reference_of
 from solvers.interruption.forest import parse_forest
 from solvers.interruption.model import Head
 from solvers.interruption.model_file import format_model
@@ -108,6 +109,7 @@ def train(tables: Sequence[Table], *, prior: Prior, boosting: Boosting | None = 
             "horizons": {str(each.horizon_h): _told(each) for each in fitted},
             "cuts": list(CUTS),
             "boosting": asdict(grown),
+            "reference": reference(histories),
         },
     )
 
@@ -156,6 +158,11 @@ def pooled(parts: Sequence[Scored]) -> Scored:
         day=np.concatenate([part.day for part in parts]),
         block=np.concatenate([part.block for part in parts]),
     )
+
+
+def reference(tables: Sequence[Table]) -> dict[str, dict[str, list[float]]]:
+    """What features were like in training, for whoever watches for drift: rows of all pools that are up."""
+    return reference_of(_training(tables, min(V1_0.horizons_h), share=1.0).values, V1_0)
 
 
 def training_rows(table: Table, horizon_h: float, *, before: int) -> Rows:

@@ -17,7 +17,7 @@ def column(made: History, name: str) -> np.ndarray:
     return features(made)[:, :, V1_0.index(name)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), at=st.integers(0, 199), priced=st.sampled_from(["priced", "unpriced"]))
 def test_changing_the_future_changes_no_feature(seed: int, at: int, priced: str) -> None:
     up, other = flicker(200, seed=seed), flicker(200, seed=seed + 1)
@@ -30,7 +30,7 @@ def test_changing_the_future_changes_no_feature(seed: int, at: int, priced: str)
     np.testing.assert_array_equal(before[:, : at + 1], after[:, : at + 1])
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), at=st.integers(1, 200))
 def test_serving_computes_what_training_computed(seed: int, at: int) -> None:
     made = history(flicker(200, seed=seed))
@@ -38,7 +38,7 @@ def test_serving_computes_what_training_computed(seed: int, at: int) -> None:
     np.testing.assert_array_equal(served, features(made)[:, at - 1])
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), tick_s=st.sampled_from([60.0, 195.0, 600.0, 3600.0]))
 def test_features_keep_the_contract(seed: int, tick_s: float) -> None:
     values = features(history(flicker(150, seed=seed), tick_s=tick_s))

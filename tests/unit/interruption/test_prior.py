@@ -5,7 +5,7 @@ import pytest
 
 from domain.errors import InputError
 from solvers.interruption.contract import V1_0
-from solvers.interruption.model import Evidence, prior_scores, sample_rows, score_pools
+from solvers.interruption.model import Evidence, prepare, prior_scores, sample_rows, score_pools
 from solvers.interruption.model_file import parse_model
 from solvers.interruption.prior import Advised, fit_prior, hazard_per_h
 from tests.unit.interruption.make import PER_MONTH, model_text, pool, prior
@@ -62,7 +62,8 @@ def test_pools_of_other_families_and_pools_hardly_watched_are_told_by_the_prior(
     evidence = Evidence(bucket=[4, 0, None], drops=np.zeros(3), up_h=np.array([100.0, 100.0, 1.0]))
     scores = score_pools(model, pools, sample_rows(V1_0)[:3], evidence=evidence)
     assert scores.by_prior.tolist() == [False, True, True]
-    by_prior = prior_scores(model, pools, evidence).probability
+    prepared = prepare(model, pools, evidence.bucket)
+    by_prior = prior_scores(prepared, drops=evidence.drops, up_h=evidence.up_h).probability
     np.testing.assert_array_equal(scores.probability[1:], by_prior[1:])
     assert scores.probability[1, 0] < 0.001
 
@@ -71,7 +72,7 @@ def test_rows_that_break_the_contract_are_not_scored() -> None:
     model = parse_model(model_text().encode(), of="m")
     rows = sample_rows(V1_0)[:1]
     rows[0, 0] = np.nan
-    evidence = Evidence(bucket=[None], drops=np.zeros(1), up_h=np.zeros(1))
+    evidence = Evidence(bucket=[None], drops=np.zeros(1), up_h=np.full(1, 10.0))
     with pytest.raises(InputError, match="age_h: is NaN"):
         score_pools(model, [pool()], rows, evidence=evidence)
     with pytest.raises(InputError, match="one row for each"):

@@ -1,0 +1,84 @@
+"""The scorer on Ray: there is one, made when it is first needed. See `actors.scoring.service` for what survives."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayError
+from ray.util.metrics import Gauge, Histogram
+
+from actors import runtime
+from actors.scoring.risk import RegionRisk
+from actors.scoring.service import ScoringService
+from actors.services import Services
+from actors.shell import Shell
+from domain.errors import TransientError
+from domain.market import Pool
+
+NAME = "RiskScorer"
+ASK_TIMEOUT_S = 2.0
+"""Longest that a plan waits for risk; then it is made with the advisor's figures of the catalogue."""
+MEASURE_EVERY_S = 10.0
+LATENCY_BOUNDARIES_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5]
+
+
+class RiskScorer(Shell):
+    """Features, models and scores as an actor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scoring: ScoringService
+        self._seconds = Histogram(
+            "spotopt_risk_score_seconds", description="Scoring one region", boundaries=LATENCY_BOUNDARIES_S
+        )
+        self._broken = Gauge("spotopt_models_broken", description="Models that break their contract and do not serve")
+
+    async def _begin(self, services: Services) -> None:
+        self._scoring = ScoringService(services)
+        await self._scoring.start()
+        self._keep_running(self._scoring.run, what="features of pools")
+        self._keep_running(self._scoring.models.run, what="copy of the models")
+        self._keep_running(lambda: self._measure(services), what="gauges")
+
+    async def risk(self, region: str, cluster_id: UUID | None, running: Sequence[Pool]) -> RegionRisk | None:
+        """Risk of a region's pools for a cluster."""
+        services = await self.ready()
+        started = services.clock.monotonic()
+        found = self._scoring.risk(region, cluster_id=cluster_id, running=running)
+        self._seconds.observe(services.clock.monotonic() - started)
+        return found
+
+    async def serving(self) -> tuple[str, str]:
+        """Version of the registry that this process has read, and of the model in production."""
+        await self.ready()
+        served = await self._scoring.models.current()
+        return served.version, served.production.version
+
+    async def _measure(self, services: Services) -> None:
+        while True:
+            served = self._scoring.models.served
+            self._broken.set(len(served.problems) if served else 0)
+            await services.clock.sleep(MEASURE_EVERY_S)
+
+
+def scorer() -> ActorHandle[Any]:
+    """The scorer, started where it does not run yet."""
+    return runtime.start(runtime.ActorSpec(name=NAME, made_by=RiskScorer))
+
+
+def ask(region: str, cluster_id: UUID, running: Sequence[Pool]) -> RegionRisk | None:
+    """Risk for a plan, from within a task of Ray.
+
+    Raises
+    ------
+    TransientError
+        When the scorer does not answer in time.
+    """
+    try:
+        call: Any = scorer().risk.remote(region, cluster_id, running)
+        found: RegionRisk | None = ray.get(call, timeout=ASK_TIMEOUT_S)
+    except (RayError, TimeoutError) as err:
+        raise TransientError(f"the scorer does not answer: {type(err).__name__}") from err
+    return found
