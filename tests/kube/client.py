@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -87,9 +88,9 @@ class Kube:
         """Create an object, where its kind and namespace say."""
         return _body(self.http.post(path_of(body, collection=True), json=body))
 
-    def apply(self, body: JsonObject, *, dry_run: bool = False) -> JsonObject:
+    def apply(self, body: JsonObject, *, dry_run: bool = False, manager: str = "test") -> JsonObject:
         """Server-side apply; a dry run goes through defaults, validation and admission and is not kept."""
-        params = {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"}
+        params = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
         params |= {"dryRun": "All"} if dry_run else {}
         answer = self.http.patch(
             path_of(body), params=params, content=json.dumps(body), headers={"Content-Type": APPLY}
@@ -116,6 +117,11 @@ class Kube:
         """Ask for an eviction; the answer tells whether a budget forbids it."""
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
         return self.http.post(f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", json=body)
+
+    @staticmethod
+    def now() -> str:
+        """The time as Kubernetes writes it."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def token(self, namespace: str, account: str, *, pod: str = "") -> str:
         """A token of a service account, bound to a pod when one is named, for an hour."""

@@ -61,8 +61,7 @@ class ControlPlane:
         try:
             self._prepare()
             self.kube = self._stack.enter_context(Kube(self.login(ADMIN)))
-            for part in self._parts():
-                self.start(part)
+            self.start_missing()
         except BaseException:
             self._stack.close()
             raise
@@ -106,6 +105,12 @@ class ControlPlane:
                 stderr=log,
             )
         self._wait(part, ready)
+
+    def start_missing(self) -> None:
+        """Start the parts that are not running."""
+        for part in self._parts():
+            if part not in self.running:
+                self.start(part)
 
     def stop(self, part: str) -> None:
         """Ask a part to end, and end it when it does not."""

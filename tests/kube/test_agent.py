@@ -1,24 +1,19 @@
 """The agent as its chart installs it: logged in by its service account, against a real API server."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from agent.interruptions.notices import interruption_condition
 from domain.delta import ObjectSet
 from domain.redaction import redact
-from domain.wire.messages import ActionModel, ResultBody
+from domain.wire.messages import ActionModel
 from tests.kube.agent_process import AgentProcess, free_port, running
-from tests.kube.client import JsonObject, Kube, Login
+from tests.kube.client import JsonObject
 from tests.kube.control_plane import ControlPlane
-from tests.kube.helm import Helm, case, of_kind
+from tests.kube.home import SHORT, Home, carried_out, do, holder, interrupt, nodes_of, seen
 from tests.kube.metrics import metrics_api, put_node_usage, put_pod_usage
 from tests.kube.objects import (
-    ENDS_AFTER,
     instance_id,
     make_budget,
     make_deployment,
@@ -26,82 +21,8 @@ from tests.kube.objects import (
     make_replication_controller,
     make_stateful_set,
 )
-from tests.kube.programs import Programs
 from tests.kube.rbac import Right, granted
 from tests.kube.service import Service, served
-
-ROLES = ("ClusterRole", "Role")
-RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
-SHORT = {ENDS_AFTER: "200ms"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """Where an agent of the chart lives: its namespace, its account with the chart's rights, and the service."""
-
-    kube: Kube
-    namespace: str
-    account: str
-    login: Login
-    roles: list[JsonObject]
-    service: Service
-    port: int
-    folder: Path
-
-    @contextmanager
-    def agent(self, name: str = "agent-0") -> Iterator[AgentProcess]:
-        """A running agent."""
-        url = f"http://127.0.0.1:{self.port}"
-        with running(self.login, self.folder, namespace=self.namespace, service=url, name=name) as process:
-            yield process
-
-    def pods(self) -> list[JsonObject]:
-        return self.kube.items(f"/api/v1/namespaces/{self.namespace}/pods")
-
-    def run(self, deployment: JsonObject) -> list[JsonObject]:
-        """The pods of a Deployment, when all of them run."""
-        self.kube.create(deployment)
-        app, wanted = deployment["metadata"]["name"], deployment["spec"]["replicas"]
-        return self.kube.wait(
-            lambda: [pod for pod in self.pods() if pod["metadata"]["labels"].get("app") == app],
-            until=lambda pods: [pod["status"]["phase"] for pod in pods] == ["Running"] * wanted,
-        )
-
-
-@pytest.fixture
-def home(programs: Programs, control_plane: ControlPlane, kube: Kube, namespace: str, tmp_path: Path) -> Iterator[Home]:
-    found = Helm(program=programs.helm, home=tmp_path).render(case("minimal"), namespace=namespace)
-    rights = [one for one in found if one["kind"] in RIGHTS]
-    for one in rights:
-        kube.apply(one)
-    (account,) = [one["metadata"]["name"] for one in of_kind(rights, "ServiceAccount")]
-    service = Service()
-    with served(service) as port:
-        yield Home(
-            kube=kube,
-            namespace=namespace,
-            account=account,
-            login=control_plane.service_account(namespace, account),
-            roles=[one for one in rights if one["kind"] in ROLES],
-            service=service,
-            port=port,
-            folder=tmp_path,
-        )
-
-
-def carried_out(home: Home, agent: AgentProcess, action: ActionModel) -> ResultBody:
-    """The result of an action."""
-    home.service.hand_out(action)
-    agent.wait(lambda: action.action_id in home.service.results)
-    return home.service.results[action.action_id]
-
-
-def do(home: Home, agent: AgentProcess, kind: str, **payload: object) -> ResultBody:
-    return carried_out(home, agent, home.service.sign(kind, payload))
-
-
-def seen(home: Home, kind: str) -> dict[str, JsonObject]:
-    return {one["metadata"]["name"]: one for one in home.service.objects.objects(kind)}
 
 
 def expected(home: Home, path: str, kind: str) -> ObjectSet:
@@ -181,6 +102,31 @@ def test_a_drain_keeps_the_budget_and_empties_the_node(home: Home) -> None:
     assert nodes_of(home) == {"node-1"}
 
 
+def test_a_pod_of_a_namespace_that_is_being_deleted_leaves_with_it(home: Home, restarted: ControlPlane) -> None:
+    home.kube.create(make_node("node-0"))
+    doomed = home.also("doomed")
+    home.kube.create(make_deployment(doomed, "web", annotations=SHORT))
+    pods = f"/api/v1/namespaces/{doomed}/pods"
+    (pod,) = home.kube.wait(
+        lambda: home.kube.items(pods), until=lambda found: [one["status"]["phase"] for one in found] == ["Running"]
+    )
+    restarted.stop("kube-controller-manager")  # else the pod is gone before anybody can ask it to leave
+    home.kube.delete(f"/api/v1/namespaces/{doomed}")
+    with home.agent() as agent:
+        action = home.service.sign("drain_node", {"node": "node-0"})
+        home.service.hand_out(action)
+        agent.wait(lambda: "pods/eviction" in {one.resource for one in restarted.asked(home.namespace, home.account)})
+        answer = home.kube.evict(doomed, pod["metadata"]["name"])
+        assert answer.status_code == 403
+        assert [one["reason"] for one in answer.json()["details"]["causes"]] == ["NamespaceTerminating"]
+        restarted.start("kube-controller-manager")
+        agent.wait(lambda: action.action_id in home.service.results, limit_s=60)
+    result = home.service.results[action.action_id]
+    assert (result.status, result.error_message) == ("completed", None)
+    evictions = [one for one in restarted.asked(home.namespace, home.account) if one.resource == "pods/eviction"]
+    assert len(evictions) == 1
+
+
 def forge(action: ActionModel) -> ActionModel:
     return action.model_copy(update={"payload": {"node": "node-0"}})
 
@@ -253,12 +199,6 @@ def test_another_agent_takes_over_when_the_leader_dies(home: Home) -> None:
         assert do(home, other, "cordon_node", node="node-1").status == "completed"
 
 
-def holder(home: Home) -> str:
-    """Which agent leads; nobody before there is a lease."""
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{home.namespace}/leases"
-    return next((lease["spec"]["holderIdentity"] for lease in home.kube.items(path)), "")
-
-
 def test_the_agent_goes_on_when_the_api_server_is_restarted(home: Home, control_plane: ControlPlane) -> None:
     home.kube.create(make_node("node-0"))
     with home.agent() as agent:
@@ -268,18 +208,6 @@ def test_the_agent_goes_on_when_the_api_server_is_restarted(home: Home, control_
         home.kube.create(make_node("node-1"))
         agent.wait(lambda: "node-1" in seen(home, "Node"), limit_s=60)
         assert do(home, agent, "cordon_node", node="node-1").status == "completed"
-
-
-def interrupt(home: Home, name: str) -> None:
-    """Say what the container on a node says when AWS takes it."""
-    now = datetime.now(UTC)
-    told = interruption_condition("terminate", now + timedelta(minutes=2), instance_id=instance_id(name), now=now)
-    home.kube.strategic(f"/api/v1/nodes/{name}/status", {"status": {"conditions": [told]}})
-
-
-def nodes_of(home: Home) -> set[str]:
-    """Where the pods are that nobody has asked to end."""
-    return {pod["spec"].get("nodeName", "") for pod in home.pods() if "deletionTimestamp" not in pod["metadata"]}
 
 
 def test_interrupted_nodes_are_emptied_while_the_service_is_away(home: Home) -> None:
@@ -309,6 +237,10 @@ def test_an_interruption_is_told_to_the_service(home: Home) -> None:
         assert (event["instance_id"], event["instance_type"]) == (instance_id("node-0"), "m6i.2xlarge")
 
 
+GOING = 34
+"""Nodes that go at once: a thousand pods run on them."""
+
+
 @pytest.fixture
 def crowd(home: Home) -> Home:
     """A home with 100 nodes and 3 000 pods in 30 Deployments, each with a budget of 20 pods."""
@@ -325,8 +257,8 @@ def crowd(home: Home) -> Home:
     return home
 
 
-def test_three_thousand_pods_are_told_as_they_are_and_twenty_nodes_emptied_in_time(crowd: Home) -> None:
-    going = {f"node-{number}" for number in range(20)}
+def test_three_thousand_pods_are_told_as_they_are_and_a_thousand_saved_in_time(crowd: Home) -> None:
+    going = {f"node-{number}" for number in range(GOING)}
     with crowd.agent() as agent:
         agent.wait(lambda: crowd.service.objects.count("Pod") == 3000)
         agent.wait(lambda: crowd.service.objects.equals(expected(crowd, "/api/v1/nodes", "Node"), "Node"))
@@ -335,4 +267,4 @@ def test_three_thousand_pods_are_told_as_they_are_and_twenty_nodes_emptied_in_ti
             interrupt(crowd, name)
         agent.wait(lambda: not going & {pod["spec"].get("nodeName") for pod in crowd.pods()}, limit_s=115)
         warned = [one["node_name"] for one in crowd.service.events if one["event_type"] == "spot_interruption_warning"]
-        assert (set(warned), len(warned)) == (going, 20)
+        assert (set(warned), len(warned)) == (going, GOING)

@@ -53,14 +53,6 @@ def watch(kube: Kube, path: str, *, version: str) -> Iterator[JsonObject]:
         yield from (json.loads(line) for line in answer.iter_lines())
 
 
-@pytest.fixture
-def restarted(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The control plane for a test that ends its API server, which must serve again whatever the test does."""
-    yield control_plane
-    if "kube-apiserver" not in control_plane.running:
-        control_plane.start("kube-apiserver")
-
-
 def test_the_api_says_its_version(kube: Kube) -> None:
     assert kube.get("/version")["gitVersion"] == kubernetes_version()
 
