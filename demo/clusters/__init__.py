@@ -1,0 +1,1 @@
+"""The five clusters of the demo, each of another character."""

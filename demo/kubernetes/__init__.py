@@ -1,0 +1,1 @@
+"""Kubernetes as far as an agent can tell: API server, scheduler, controllers and kubelets, without containers."""
