@@ -30,7 +30,7 @@ from adapters.aws.prices.keeper import PriceKeeper
 from adapters.aws.prices.source import BotoPriceSource
 from adapters.clock import SystemClock
 from adapters.redis.memory import MemoryPrices
-from tests.aws_world.world import ADVISOR_PATH, ASKED_PATH, HOME
+from demo.aws.world import ADVISOR_PATH, ASKED_PATH, HOME
 from tests.benchmarks.data import ROOT
 from tests.benchmarks.harness import Baseline, Benchmark, Row, at_most, register, reported
 
@@ -61,7 +61,7 @@ Asked = list[tuple[float, str, str, str, str]]
 @contextmanager
 def _world(*options: str) -> Iterator[str]:
     """A world in a process of its own; its address."""
-    command = [sys.executable, "-m", "tests.aws_world", *options]
+    command = [sys.executable, "-m", "demo.aws", *options]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

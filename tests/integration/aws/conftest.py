@@ -11,8 +11,8 @@ from adapters.aws.calls import Calls
 from adapters.aws.clients import Clients
 from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.clock import SystemClock
-from tests.aws_world.fill import Customer, customer
-from tests.aws_world.world import World, served
+from demo.aws.fill import Customer, customer
+from demo.aws.world import World, served
 
 ACCOUNT = "111111111111"
 

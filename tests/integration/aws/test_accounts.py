@@ -6,7 +6,7 @@ from adapters.aws.accounts.access import BotoAccountAccess
 from adapters.aws.accounts.permissions import ACTING, ALL
 from adapters.aws.clients import Clients
 from adapters.aws.ports.accounts import Answer, Need
-from tests.aws_world.world import World
+from demo.aws.world import World
 from tests.integration.aws.conftest import HurriedClock
 from tests.unit.aws.builders import REGION, make_role
 

@@ -10,13 +10,13 @@ from adapters.aws.discovery.discovery import BotoDiscovery
 from adapters.aws.failures import DeniedError
 from adapters.aws.ports.discovery import Found, Phase, Progress
 from adapters.aws.ports.executor import GroupSize, TemplateRef
+from demo.aws import fill
+from demo.aws.fill import Customer
+from demo.aws.prefilled import Prefilled
+from demo.aws.requests import Answer, Asked
+from demo.aws.world import Fault, World
 from domain.errors import TransientError
 from domain.market import CapacityType
-from tests.aws_world import fill
-from tests.aws_world.fill import Customer
-from tests.aws_world.prefilled import Prefilled
-from tests.aws_world.requests import Answer, Asked
-from tests.aws_world.world import Fault, World
 from tests.integration.aws.conftest import HurriedClock
 from tests.unit.aws.builders import REGION, make_role
 

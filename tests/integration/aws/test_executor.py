@@ -8,12 +8,12 @@ from adapters.aws.executor.executor import BotoExecutor
 from adapters.aws.failures import DeniedError, SafeModeError
 from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.aws.ports.executor import ClusterRef, Done, GroupSize
+from demo.aws import fill
+from demo.aws.fill import Customer
+from demo.aws.world import Fault, World
 from domain.errors import InvariantError, RejectedError, TransientError
 from domain.market import Pool
 from domain.saga import TAG_STEP, LaunchFailure
-from tests.aws_world import fill
-from tests.aws_world.fill import Customer
-from tests.aws_world.world import Fault, World
 from tests.integration.aws.conftest import Here, HurriedClock, own_session
 from tests.unit.aws.builders import CLUSTER, REGION, Allowing, Refusing, make_order, make_place, make_pool
 from tests.unit.aws.contracts import ExecutorContract, Group, unused

@@ -12,9 +12,9 @@ from adapters.aws.ports.access import Place, Role
 from adapters.aws.ports.executor import ClusterRef, Done, LaunchOrder
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
+from demo.aws import fill
+from demo.aws.fill import Customer
 from domain.market import Pool
-from tests.aws_world import fill
-from tests.aws_world.fill import Customer
 from tests.integration.aws.conftest import ACCOUNT, Here, own_session
 from tests.integration.redis.conftest import Server
 from tests.unit.aws.builders import REGION, Allowing

@@ -7,8 +7,8 @@ from adapters.aws.memory.prices import MemoryPriceHistory
 from adapters.aws.prices.keeper import PriceKeeper
 from adapters.aws.prices.source import BotoPriceSource
 from adapters.redis.memory import MemoryPrices
-from tests.aws_world.market import figures_of
-from tests.aws_world.world import ADVISOR_PATH, Fault, World
+from demo.aws.market import figures_of
+from demo.aws.world import ADVISOR_PATH, Fault, World
 from tests.integration.aws.conftest import Here, HurriedClock
 from tests.unit.aws.builders import REGION
 

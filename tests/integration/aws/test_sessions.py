@@ -11,8 +11,8 @@ from adapters.aws.clients import Clients
 from adapters.aws.failures import DeniedError, ThrottledError, VoidSessionError
 from adapters.aws.memory.buckets import MemoryBuckets
 from adapters.aws.ports.access import Place, Role
+from demo.aws.world import Fault, World
 from domain.errors import TransientError
-from tests.aws_world.world import Fault, World
 from tests.integration.aws.conftest import Here, HurriedClock, own_session
 from tests.unit.aws.builders import REGION, make_place, make_role
 

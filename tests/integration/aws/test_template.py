@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.aws.accounts.invite import template
-from tests.aws_world.fill import Customer
+from demo.aws.fill import Customer
 
 
 def make_stack(owner: Customer, access: str) -> Any:
