@@ -1,0 +1,20 @@
+/** Short names of what the API answers. */
+
+import type { components as plan } from "./plan";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+type PlanSchemas = plan["schemas"];
+
+export type Me = Schemas["Me"];
+export type Cluster = Schemas["ClusterModel"];
+export type ClusterDetail = Schemas["ClusterDetail"];
+export type Job = Schemas["JobModel"];
+export type PlanSummary = Schemas["PlanModel"];
+export type PlanDetail = Schemas["PlanDetail"];
+export type ApiKey = Schemas["ApiKeyModel"];
+export type AuditEntry = Schemas["AuditModel"];
+export type AuditDiff = Schemas["AuditDiff"];
+export type PlanBody = PlanSchemas["PlanBody"];
+export type PlanAction = PlanSchemas["ActionModel"];
+export type PlanNode = PlanSchemas["NodeModel"];

@@ -1,0 +1,150 @@
+/** What the fake API knows: one organisation with its clusters, plans and audit log. */
+
+import type { AuditEntry, Cluster, Job, PlanBody, PlanSummary } from "@/shared/api/types";
+import { makePlan } from "./plans";
+
+const MICRO = 1_000_000;
+const MINUTE_MS = 60_000;
+
+export interface World {
+  signedIn: boolean;
+  admin: boolean;
+  clusters: Cluster[];
+  plans: { summary: PlanSummary; body: PlanBody }[];
+  jobs: Job[];
+  audit: AuditEntry[];
+  /** Paths that answer 500, for tests of failures. */
+  broken: Set<string>;
+}
+
+interface Shape {
+  clusters?: number;
+  pods?: number;
+  signedIn?: boolean;
+  now?: number;
+}
+
+const NAMES = [
+  "web-shop",
+  "batch-nightly",
+  "ml-training",
+  "edge-tiny",
+  "legacy-mess",
+  "search",
+  "payments",
+  "data-platform",
+];
+const REGIONS = ["us-east-1", "eu-central-1", "us-west-2", "ap-southeast-1"];
+export const uuid = (kind: number, place: number) =>
+  `${kind.toString(16).padStart(8, "0")}-0000-4000-8000-${place.toString(16).padStart(12, "0")}`;
+
+export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Date.now() }: Shape = {}): World {
+  const ago = (minutes: number) => new Date(now - minutes * MINUTE_MS).toISOString();
+  const made = Array.from({ length: clusters }, (_, place): Cluster => {
+    const status = place % 11 === 4 ? "silent" : place % 13 === 7 ? "pending" : "active";
+    return {
+      id: uuid(1, place),
+      name: place < NAMES.length ? (NAMES[place] ?? "") : `cluster-${place}`,
+      region: REGIONS[place % REGIONS.length] ?? "us-east-1",
+      status,
+      account_id: null,
+      vpc_id: "",
+      endpoint: "",
+      kubernetes_version: status === "pending" ? "" : `1.${31 + (place % 3)}`,
+      created_at: ago(60 * 24 * 30),
+      updated_at: ago(60),
+      last_heartbeat_at: status === "pending" ? null : ago(status === "silent" ? 47 : 0.2),
+      agent_version: status === "pending" ? "" : "0.4.0",
+      node_count: status === "pending" ? 0 : 8 + ((place * 37) % 120),
+    };
+  });
+  const plans = [
+    stored(makePlan({ pods, generation: 4 }), { place: 0, status: "awaiting_approval", created_at: ago(3) }),
+    stored(makePlan({ pods: Math.min(pods, 240), seed: 2, generation: 3 }), {
+      place: 1,
+      status: "done",
+      created_at: ago(60 * 26),
+    }),
+    stored(makePlan({ pods: Math.min(pods, 300), seed: 3, generation: 2 }), {
+      place: 2,
+      status: "rejected",
+      created_at: ago(60 * 50),
+    }),
+  ];
+  return { signedIn, admin: false, clusters: made, plans, jobs: jobsOf(ago), audit: auditOf(ago), broken: new Set() };
+}
+
+function stored(
+  body: PlanBody,
+  { place, ...rest }: { place: number; status: PlanSummary["status"]; created_at: string },
+) {
+  const micro = (usd: number) => Math.round(usd * MICRO);
+  const summary: PlanSummary = {
+    id: uuid(2, place),
+    cluster_id: uuid(1, 0),
+    generation: body.generation,
+    parent: body.parent,
+    status_reason: "",
+    cost_micro_usd_per_h: micro(body.cost_usd_per_h),
+    planned_cost_micro_usd_per_h: micro(body.planned_cost_usd_per_h),
+    lower_bound_micro_usd_per_h: micro(body.lower_bound_usd_per_h),
+    observed_at: rest.created_at,
+    accepted_at: null,
+    job_id: null,
+    ...rest,
+  };
+  return { summary, body };
+}
+
+function jobsOf(ago: (minutes: number) => string): Job[] {
+  const job = (place: number, minutes: number, rest: Partial<Job>): Job => ({
+    id: uuid(3, place),
+    cluster_id: uuid(1, 0),
+    trigger: "schedule",
+    status: "completed",
+    reason: "regular look",
+    plan_generation: 4 - place,
+    created_at: ago(minutes),
+    started_at: ago(minutes),
+    finished_at: ago(minutes - 0.1),
+    result: {},
+    error: "",
+    ...rest,
+  });
+  return [
+    job(0, 3, {}),
+    job(1, 64, { trigger: "user", reason: "asked for by ada@example.com" }),
+    job(2, 130, { status: "failed", error: "the agent has not reported for 40 minutes", plan_generation: null }),
+  ];
+}
+
+function auditOf(ago: (minutes: number) => string): AuditEntry[] {
+  const events = [
+    ["ada@example.com", "sign_in", "user", "success", ""],
+    ["System (Boto3)", "launch_spot", "instance", "success", "Launched c6i.4xlarge Spot in us-east-1a"],
+    ["System (Queued for Agent)", "drain_node", "node", "success", "Drained ip-10-0-0-17"],
+    ["System", "pool_flagged", "pool", "success", "Global Risk: c5.xlarge in us-east-1a flagged"],
+    ["ada@example.com", "policy_changed", "policy", "success", "Bin packing 40 → 60"],
+    ["bob@example.com", "plan_approved", "plan", "refused", "The plan was stale"],
+  ] as const;
+  return Array.from({ length: 60 }, (_, place): AuditEntry => {
+    const [actor, event, resource_type, outcome, text] = events[place % events.length] ?? events[0];
+    return {
+      id: uuid(4, place),
+      seq: 60 - place,
+      at: ago(place * 17 + 1),
+      actor,
+      on_behalf_of: "",
+      event,
+      resource_type,
+      resource: uuid(1, place % 5),
+      outcome,
+      text,
+      ip: "203.0.113.7",
+      user_agent: "Mozilla/5.0",
+      request_id: `req${place}`,
+      changed: event === "policy_changed",
+      hash: "5f2b0c9a1d3e4f60",
+    };
+  });
+}
