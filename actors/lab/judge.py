@@ -43,7 +43,14 @@ class Judgement:
     def of_bytes(cls, data: bytes) -> "Judgement":
         """Read what `to_bytes` wrote."""
         values: dict[str, Any] = orjson.loads(data)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        families, trees = tuple(values["families"]), tuple(values["trees"])
+        return cls(
+            field=values["field"],
+            problem=values["problem"],
+            contract=values["contract"],
+            families=families,
+            trees=trees,
+        )
 
 
 def judge(data: bytes) -> bytes:

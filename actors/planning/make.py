@@ -1,27 +1,40 @@
 """From an order to a checked plan, in one call that a task of Ray, or any process, can run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from uuid import UUID
+
+import structlog
 
 from actors.planning.order import PlanAnswer, PlanOrder
+from actors.scoring.risk import RegionRisk, with_risk
 from adapters.catalog import load_catalog
 from adapters.kubernetes.snapshot import snapshot_from_objects
 from domain.delta import ObjectSet
 from domain.documents.plan_json import cluster_of, plan_to_json
-from domain.errors import InvariantError, RejectedError
+from domain.errors import InvariantError, RejectedError, TransientError
 from domain.market import CapacityType, Catalog, Pool
 from domain.plan import Plan
 from domain.snapshot import Snapshot
 from solvers.placement import Settings
 from solvers.planning import checked_plan
 
+log = structlog.get_logger(__name__)
 
-def make_plan(order: PlanOrder) -> PlanAnswer:
-    """Carry out an order. Input that cannot be planned, and a plan that the checker refuses, are answers too."""
+
+AskRisk = Callable[[str, UUID, Sequence[Pool]], RegionRisk | None]
+"""Tells the risk of a region's pools for a cluster that runs Spot nodes in some of them; may be away."""
+
+
+def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None) -> PlanAnswer:
+    """Carry out an order. Input that cannot be planned, and a plan that the checker refuses, are answers too.
+
+    Without ``ask_risk``, or while it is away, the risk is that of the catalogue: the advisor's bucket.
+    """
     started = time.monotonic()
     try:
-        plan, document = _planned(order)
+        plan, document = _planned(order, ask_risk)
     except RejectedError as err:
         return PlanAnswer(
             request=order.request, cluster=order.cluster, failure=str(err), seconds=time.monotonic() - started
@@ -43,16 +56,31 @@ def make_plan(order: PlanOrder) -> PlanAnswer:
     )
 
 
-def _planned(order: PlanOrder) -> tuple[Plan, bytes]:
+def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> tuple[Plan, bytes]:
     objects = list(ObjectSet.from_bytes(order.objects).objects())
     whole = snapshot_from_objects(objects, region=None, zones=(), observed_at=order.observed_at, from_scratch=False)
     snapshot = without_nodes(whole, order.excluded_nodes)
-    catalog = without_pools(load_catalog(snapshot.region, zones=snapshot.zones), order.excluded_pools)
+    risk = _risk(order, whole, ask_risk)
+    catalog = load_catalog(snapshot.region, zones=snapshot.zones)
+    catalog = without_pools(with_risk(catalog, risk), order.excluded_pools)
     settings = Settings(time_limit_s=order.time_limit_s, seed=order.seed)
     used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
     notes = tuple(dict.fromkeys((*whole.notes, *catalog.notes, *made.notes)))
     plan = replace(made, generation=order.generation, parent=order.parent, notes=notes)
     return plan, plan_to_json(plan, cluster=cluster_of(used, catalog)).encode()
+
+
+def _risk(order: PlanOrder, snapshot: Snapshot, ask_risk: AskRisk | None) -> RegionRisk | None:
+    running = {
+        Pool(region=snapshot.region, zone_id=node.zone.id, instance_type=node.instance_type)
+        for node in snapshot.nodes
+        if node.capacity_type is CapacityType.SPOT
+    }
+    try:
+        return ask_risk(snapshot.region, UUID(order.cluster), sorted(running)) if ask_risk else None
+    except TransientError as err:
+        log.warning("a plan is made with the risk of the catalogue", cluster=order.cluster, error=str(err))
+        return None
 
 
 def without_nodes(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:

@@ -1,25 +1,17 @@
 """The scorer on Ray: there is one, made when it is first needed. See `actors.scoring.service` for what survives."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-import ray
-from ray.actor import ActorHandle
-from ray.exceptions import RayError
 from ray.util.metrics import Gauge, Histogram
 
-from actors import runtime
+from actors.lab.rounds import ModelJudge
 from actors.scoring.risk import RegionRisk
 from actors.scoring.service import ScoringService
 from actors.services import Services
 from actors.shell import Shell
-from domain.errors import TransientError
 from domain.market import Pool
 
-NAME = "RiskScorer"
-ASK_TIMEOUT_S = 2.0
-"""Longest that a plan waits for risk; then it is made with the advisor's figures of the catalogue."""
 MEASURE_EVERY_S = 10.0
 LATENCY_BOUNDARIES_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5]
 
@@ -30,6 +22,7 @@ class RiskScorer(Shell):
     def __init__(self) -> None:
         super().__init__()
         self._scoring: ScoringService
+        self._judge: ModelJudge
         self._seconds = Histogram(
             "spotopt_risk_score_seconds", description="Scoring one region", boundaries=LATENCY_BOUNDARIES_S
         )
@@ -38,6 +31,7 @@ class RiskScorer(Shell):
     async def _begin(self, services: Services) -> None:
         self._scoring = ScoringService(services)
         await self._scoring.start()
+        self._judge = ModelJudge(services, self._scoring)
         self._keep_running(self._scoring.run, what="features of pools")
         self._keep_running(self._scoring.models.run, what="copy of the models")
         self._keep_running(lambda: self._measure(services), what="gauges")
@@ -50,6 +44,11 @@ class RiskScorer(Shell):
         self._seconds.observe(services.clock.monotonic() - started)
         return found
 
+    async def judge(self) -> str:
+        """Bring rounds of prediction and outcome to their end and begin the next; what was done."""
+        await self.ready()
+        return await self._judge.run()
+
     async def serving(self) -> tuple[str, str]:
         """Version of the registry that this process has read, and of the model in production."""
         await self.ready()
@@ -61,24 +60,3 @@ class RiskScorer(Shell):
             served = self._scoring.models.served
             self._broken.set(len(served.problems) if served else 0)
             await services.clock.sleep(MEASURE_EVERY_S)
-
-
-def scorer() -> ActorHandle[Any]:
-    """The scorer, started where it does not run yet."""
-    return runtime.start(runtime.ActorSpec(name=NAME, made_by=RiskScorer))
-
-
-def ask(region: str, cluster_id: UUID, running: Sequence[Pool]) -> RegionRisk | None:
-    """Risk for a plan, from within a task of Ray.
-
-    Raises
-    ------
-    TransientError
-        When the scorer does not answer in time.
-    """
-    try:
-        call: Any = scorer().risk.remote(region, cluster_id, running)
-        found: RegionRisk | None = ray.get(call, timeout=ASK_TIMEOUT_S)
-    except (RayError, TimeoutError) as err:
-        raise TransientError(f"the scorer does not answer: {type(err).__name__}") from err
-    return found

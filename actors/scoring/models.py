@@ -143,8 +143,8 @@ class ModelCopy:
             wanted = {one.model_id for one in switches} | {one.model_id for one in shares}
             rows = [row for row in [await tx.models.get(each) for each in sorted(wanted)] if row is not None]
         problems: dict[str, str] = {}
-        main = await self._loaded(production, problems) if production else await self._fallback()
-        others = {row.id: await self._loaded(row, problems) for row in rows}
+        main = await self.loaded(production, problems) if production else await self._fallback()
+        others = {row.id: await self.loaded(row, problems) for row in rows}
         by_cluster: dict[UUID, tuple[ModelSwitch, ...]] = {}
         for one in switches:
             by_cluster[one.cluster_id] = (*by_cluster.get(one.cluster_id, ()), one)
@@ -153,7 +153,8 @@ class ModelCopy:
             version=version, production=main, others=others, switches=by_cluster, shares=shares, problems=problems
         )
 
-    async def _loaded(self, row: MlModel, problems: dict[str, str]) -> Loaded:
+    async def loaded(self, row: MlModel, problems: dict[str, str]) -> Loaded:
+        """A model of the registry ready to serve; what is wrong with it is added to ``problems``."""
         try:
             model = await self._model(row)
         except InputError as err:

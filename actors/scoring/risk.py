@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from domain.market import CapacityType, Catalog, Pool
-from solvers.interruption.model import RiskModel
+
+if TYPE_CHECKING:  # loads compiled kernels, which planning does not need
+    from solvers.interruption.model import RiskModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ def with_risk(catalog: Catalog, risk: RegionRisk | None) -> Catalog:
     return replace(catalog, offerings=offerings, notes=(*catalog.notes, *risk.notes))
 
 
-def limits_of(model: RiskModel, *, version: str, by_trees: int, pools: int) -> tuple[str, ...]:
+def limits_of(model: "RiskModel", *, version: str, by_trees: int, pools: int) -> tuple[str, ...]:
     """What whoever leans on the figures must know."""
     families = ", ".join(sorted(model.families)) or "no"
     told = (

@@ -16,7 +16,7 @@ import structlog
 from actors.scoring.models import Loaded, ModelCopy, Served, register_carried
 from actors.scoring.pools import advised_pools
 from actors.scoring.risk import RegionRisk, limits_of, prior_alone
-from actors.scoring.store import DOWN_FOR, IN_USE_FOR, AdvisedPool, FeatureStore, compressed
+from actors.scoring.store import DOWN_FOR, IN_USE_FOR, AdvisedPool, FeatureStore, Places, compressed
 from actors.services import Services
 from adapters.postgres.failures import ConflictError
 from domain.errors import InputError, SpotOptimizerError
@@ -43,7 +43,7 @@ class Region:
     """Pools of a region, and where they stand among all."""
 
     pools: tuple[Pool, ...]
-    place: np.ndarray[tuple[int], np.dtype[np.int64]]
+    place: Places
 
 
 class ScoringService:
@@ -135,25 +135,31 @@ class ScoringService:
         """Pools of a region in the order of its scores."""
         return self._regions[region].pools
 
-    def _scored(self, region: str, loaded: Loaded) -> tuple[Scores, Floats]:
-        place = self._regions[region].place
-        prepared = self._prepare(region, loaded)
+    def prepared_at(self, place: Places, loaded: Loaded) -> Prepared:
+        """Make a model ready for the pools at these places."""
+        seen: list[SeenPool] = [self.store.state.pools[at] for at in place]
+        return prepare(loaded.model, seen, [self.store.buckets[at] for at in place])
+
+    def scores_at(self, place: Places, loaded: Loaded, prepared: Prepared) -> Scores:
+        """Scores of the pools at these places; by the prior alone where the model breaks its contract."""
         drops, up_h = self.store.drops()[place], self.store.up_h[place]
-        scores = prior_scores(prepared, drops=drops, up_h=up_h)
         if loaded.trees:
             try:
-                scores = score_prepared(prepared, self.store.rows()[place], drops=drops, up_h=up_h)
+                return score_prepared(prepared, self.store.rows()[place], drops=drops, up_h=up_h)
             except InputError as err:
                 log.error("scores break the contract: the prior serves", model=loaded.version, error=str(err))
-        return scores, loss_per_month(prepared, scores, drops=drops, up_h=up_h)
+        return prior_scores(prepared, drops=drops, up_h=up_h)
+
+    def _scored(self, region: str, loaded: Loaded) -> tuple[Scores, Floats]:
+        place, prepared = self._regions[region].place, self._prepare(region, loaded)
+        scores = self.scores_at(place, loaded, prepared)
+        return scores, loss_per_month(prepared, scores, drops=self.store.drops()[place], up_h=self.store.up_h[place])
 
     def _prepare(self, region: str, loaded: Loaded) -> Prepared:
         key = (region, id(loaded.model))
         found = self._prepared.get(key)
         if found is None or found.model is not loaded.model:
-            place = self._regions[region].place
-            seen: list[SeenPool] = [self.store.state.pools[at] for at in place]
-            found = prepare(loaded.model, seen, [self.store.buckets[at] for at in place])
+            found = self.prepared_at(self._regions[region].place, loaded)
             self._prepared[key] = found
             while len(self._prepared) > KEPT:
                 self._prepared.popitem(last=False)

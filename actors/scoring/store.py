@@ -32,6 +32,8 @@ MOST_CAUGHT_UP = timedelta(days=8)
 DROPS = frozenset({EvidenceKind.INTERRUPTION, EvidenceKind.CAPACITY})
 """Evidence that a pool gives no capacity. Recommendations and lost nodes say less."""
 
+Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+"""Where pools stand among all."""
 Span = tuple[datetime, datetime]
 
 
@@ -111,7 +113,7 @@ class FeatureStore:
         found[fresh] += 1
         return found
 
-    def in_use(self, now: datetime) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def in_use(self, now: datetime) -> Places:
         """Places of the pools that somebody runs nodes in."""
         return np.array(sorted(at for at, until in self._used_until.items() if until > now), dtype=np.int64)
 
