@@ -7,6 +7,7 @@ from uuid import UUID
 
 from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
 from adapters.postgres.ports.clusters import ClusterKey
+from adapters.postgres.ports.sites import AccountLook, SeenCluster
 from domain.audit import AuditRow
 from domain.errors import RejectedError
 from domain.fleet import (
@@ -54,9 +55,19 @@ class MemoryAccounts(MemoryRepository):
             self._view.put(account_id, replace(found, status=status, status_reason=reason, updated_at=now))
         return found is not None
 
+    async def set_role(self, account_id: UUID, role_arn: str, *, now: datetime) -> bool:
+        """Note by which role it lets us in."""
+        found = self._view.get(Account, account_id)
+        if found is not None:
+            self._view.put(account_id, replace(found, role_arn=role_arn, updated_at=now))
+        return found is not None
+
     async def delete(self, account_id: UUID) -> bool:
         """Forget an account."""
         gone = self._view.drop(Account, account_id)
+        if gone:
+            self._view.drop_all(AccountLook, lambda look: look.account_id == account_id)
+            self._view.drop_all(SeenCluster, lambda seen: seen.account_id == account_id)
         for cluster in self._view.all(Cluster, lambda cluster: gone and cluster.account_id == account_id):
             self._view.put(cluster.id, replace(cluster, account_id=None))
         return gone

@@ -8,6 +8,7 @@ from adapters.postgres.memory.clusters import MemoryAccounts, MemoryApiKeys, Mem
 from adapters.postgres.memory.fleets import MemoryFleets
 from adapters.postgres.memory.inbox import MemoryInbox
 from adapters.postgres.memory.lab import MemoryLab, MemoryModels
+from adapters.postgres.memory.market import MemoryMarket
 from adapters.postgres.memory.overviews import MemoryOverviews
 from adapters.postgres.memory.platform import (
     DEFAULT_CONFIG_ROWS,
@@ -19,6 +20,7 @@ from adapters.postgres.memory.platform import (
 )
 from adapters.postgres.memory.policies import MemoryPolicies, MemorySnapshots, MemoryTemplates
 from adapters.postgres.memory.saga import MemorySagas
+from adapters.postgres.memory.sites import MemorySites
 from adapters.postgres.memory.tables import Tables, View
 from adapters.postgres.memory.tenancy import MemoryOrganizations, MemoryTokens, MemoryUsers
 from adapters.postgres.memory.work import MemoryActions, MemoryJobs, MemoryPlans
@@ -75,6 +77,8 @@ def _over(view: View) -> Transaction:
         users=MemoryUsers(view),
         tokens=MemoryTokens(view),
         accounts=MemoryAccounts(view),
+        sites=MemorySites(view),
+        market=MemoryMarket(view),
         clusters=MemoryClusters(view),
         api_keys=MemoryApiKeys(view),
         templates=MemoryTemplates(view),

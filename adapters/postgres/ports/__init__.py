@@ -8,8 +8,10 @@ from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Polici
 from adapters.postgres.ports.database import Database, Transaction
 from adapters.postgres.ports.fleets import Fleets, Overviews
 from adapters.postgres.ports.lab import Lab, Models
+from adapters.postgres.ports.market import Market
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
+from adapters.postgres.ports.sites import Sites
 from adapters.postgres.ports.tenancy import Organizations, Rotation, RotationOutcome, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans, StalePlanError
 
@@ -27,6 +29,7 @@ __all__ = [
     "Insights",
     "Jobs",
     "Lab",
+    "Market",
     "Models",
     "Organizations",
     "Overviews",
@@ -36,6 +39,7 @@ __all__ = [
     "Rotation",
     "RotationOutcome",
     "Sagas",
+    "Sites",
     "Snapshots",
     "StalePlanError",
     "Templates",

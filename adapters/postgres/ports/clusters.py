@@ -56,8 +56,11 @@ class Accounts(Protocol):
     async def set_status(self, account_id: UUID, status: AccountStatus, *, reason: str, now: datetime) -> bool:
         """Note how far it is connected, and why when it failed."""
 
+    async def set_role(self, account_id: UUID, role_arn: str, *, now: datetime) -> bool:
+        """Note by which role it lets us in."""
+
     async def delete(self, account_id: UUID) -> bool:
-        """Forget an account; its clusters stay, without one."""
+        """Forget an account and what was found there; its clusters stay, without one."""
 
 
 class Clusters(Protocol):

@@ -8,8 +8,10 @@ from uuid import UUID
 from adapters.postgres.ports.clusters import Accounts, ApiKeys, Clusters, Policies, Snapshots, Templates
 from adapters.postgres.ports.fleets import Fleets, Overviews
 from adapters.postgres.ports.lab import Lab, Models
+from adapters.postgres.ports.market import Market
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
+from adapters.postgres.ports.sites import Sites
 from adapters.postgres.ports.tenancy import Organizations, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans
 
@@ -22,6 +24,8 @@ class Transaction:
     users: Users
     tokens: Tokens
     accounts: Accounts
+    sites: Sites
+    market: Market
     clusters: Clusters
     api_keys: ApiKeys
     templates: Templates

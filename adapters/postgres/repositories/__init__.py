@@ -13,12 +13,14 @@ from adapters.postgres.repositories.inbox import PostgresInbox
 from adapters.postgres.repositories.insights import PostgresInsights
 from adapters.postgres.repositories.jobs import PostgresJobs
 from adapters.postgres.repositories.lab import PostgresLab, PostgresModels
+from adapters.postgres.repositories.market import PostgresMarket
 from adapters.postgres.repositories.organizations import PostgresOrganizations
 from adapters.postgres.repositories.overviews import PostgresOverviews
 from adapters.postgres.repositories.plans import PostgresPlans
 from adapters.postgres.repositories.policies import PostgresPolicies
 from adapters.postgres.repositories.pools import PostgresPools
 from adapters.postgres.repositories.sagas import PostgresSagas
+from adapters.postgres.repositories.sites import PostgresSites
 from adapters.postgres.repositories.snapshots import PostgresSnapshots
 from adapters.postgres.repositories.templates import PostgresTemplates
 from adapters.postgres.repositories.tokens import PostgresTokens
@@ -33,6 +35,8 @@ def over(session: Session) -> Transaction:
         users=PostgresUsers(session),
         tokens=PostgresTokens(session),
         accounts=PostgresAccounts(session),
+        sites=PostgresSites(session),
+        market=PostgresMarket(session),
         clusters=PostgresClusters(session),
         api_keys=PostgresApiKeys(session),
         templates=PostgresTemplates(session),

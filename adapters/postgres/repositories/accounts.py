@@ -37,6 +37,11 @@ class PostgresAccounts(Repository):
         values = {"account_id": account_id, "status": status, "reason": reason, "now": now}
         return await self._session.run(SQL["set_status"], values) > 0
 
+    async def set_role(self, account_id: UUID, role_arn: str, *, now: datetime) -> bool:
+        """Note by which role it lets us in."""
+        values = {"account_id": account_id, "role_arn": role_arn, "now": now}
+        return await self._session.run(SQL["set_role"], values) > 0
+
     async def delete(self, account_id: UUID) -> bool:
         """Forget an account."""
         return await self._session.run(SQL["delete"], {"account_id": account_id}) > 0

@@ -17,5 +17,8 @@ SELECT * FROM accounts WHERE status = :status ORDER BY created_at, id;
 -- name: set_status
 UPDATE accounts SET status = :status, status_reason = :reason, updated_at = :now WHERE id = :account_id AND {mine};
 
+-- name: set_role
+UPDATE accounts SET role_arn = :role_arn, updated_at = :now WHERE id = :account_id AND {mine};
+
 -- name: delete
 DELETE FROM accounts WHERE id = :account_id AND {mine};
