@@ -7,6 +7,8 @@ from actors.clock.clock import PeriodicJob
 from actors.clock.schedule import Period
 from actors.cluster.inputs import ActionFinished, AgentLost, Ended
 from actors.hosting.ports import Clusters
+from actors.insight.jobs import insight_jobs
+from actors.scoring.client import judge_models
 from actors.services import Services
 from adapters.postgres.upkeep import upkeep
 from domain.errors import RejectedError
@@ -35,7 +37,9 @@ def platform_jobs(
         PeriodicJob(name="expire actions", period=Period(every_s=60), run=jobs.expire_actions),
         PeriodicJob(name="find silent agents", period=Period(every_s=15), run=jobs.find_silent_agents),
         PeriodicJob(name="sweep events", period=Period(every_s=10), run=sweep),
+        PeriodicJob(name="judge risk models", period=Period(every_s=600), run=judge_models),
         PeriodicJob(name="upkeep", period=Period(every_s=DAY_S), run=jobs.upkeep),
+        *insight_jobs(services),
     )
 
 

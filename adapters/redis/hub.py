@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.clock import Clock
+from adapters.redis.answers import RedisAnswers
 from adapters.redis.bus import RedisBus
 from adapters.redis.connection import connect, connect_listener
 from adapters.redis.events import RedisEventStream
@@ -20,6 +21,7 @@ from adapters.redis.memory import (
     MemoryTokenBlacklist,
     memory_rate_limits,
 )
+from adapters.redis.memory.answers import MemoryAnswers
 from adapters.redis.ports import (
     Bus,
     EventRules,
@@ -33,6 +35,7 @@ from adapters.redis.ports import (
     Tickets,
     TokenBlacklist,
 )
+from adapters.redis.ports.answers import Answers
 from adapters.redis.rates import rate_limits
 from adapters.redis.stores import (
     RedisHeartbeats,
@@ -59,6 +62,7 @@ class Hub:
     rates: RateLimits
     leader: Leader
     nonces: Nonces
+    answers: Answers
 
 
 def memory_hub(clock: Clock, rules: EventRules | None = None) -> Hub:
@@ -75,6 +79,7 @@ def memory_hub(clock: Clock, rules: EventRules | None = None) -> Hub:
         rates=memory_rate_limits(),
         leader=MemoryLeader(clock),
         nonces=MemoryNonces(clock),
+        answers=MemoryAnswers(clock),
     )
 
 
@@ -101,6 +106,7 @@ async def redis_hub(url: str, clock: Clock, rules: EventRules | None = None) -> 
             rates=rate_limits(client),
             leader=RedisLeader(client),
             nonces=RedisNonces(client),
+            answers=RedisAnswers(client),
         )
     finally:
         await bus.aclose()

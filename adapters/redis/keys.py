@@ -96,6 +96,16 @@ def ticket(digest: str) -> str:
     return f"auth:ticket:{digest}"
 
 
+def answer(owner: str, name: str) -> str:
+    """The key of an answer that is kept for a while."""
+    return f"answers:{{{owner}}}:{name}"
+
+
+def answers_stamp(owner: str) -> str:
+    """The counter that all answers of an owner carry: raising it drops them."""
+    return f"answers:{{{owner}}}"
+
+
 def nonce(scope: str, value: str) -> str:
     """The key that is there while a nonce has been used."""
     return f"nonce:{scope}:{value}"
