@@ -18,8 +18,9 @@ from actors.cluster.inputs import AgentReported
 from actors.hosting.ports import Clusters
 from actors.services import Services
 from adapters.postgres.ports.work import EventKey
-from adapters.redis.ports.events import Delivery, Priority
+from adapters.redis.ports.events import Delivery
 from domain.errors import RejectedError, SpotOptimizerError
+from domain.events import EventPriority
 from domain.fleet import Cluster
 from domain.wire.events import EventSource, read_event
 from domain.work import InboxEvent
@@ -64,11 +65,11 @@ class EventConsumer:
 
     async def run(self) -> None:
         """Take events for ever: interruptions in a loop of their own, so that nothing else is ever before them."""
-        urgent = self._forever((Priority.INTERRUPTION,))
-        rest = self._forever((Priority.OUT_OF_MEMORY, Priority.REST))
+        urgent = self._forever((EventPriority.INTERRUPTION,))
+        rest = self._forever((EventPriority.OOM_KILLED, EventPriority.REST))
         await asyncio.gather(urgent, rest)
 
-    async def _forever(self, priorities: Sequence[Priority]) -> None:
+    async def _forever(self, priorities: Sequence[EventPriority]) -> None:
         pause_s = RETRY_BASE_S
         while True:
             try:
@@ -79,7 +80,7 @@ class EventConsumer:
                 await self._services.clock.sleep(pause_s)
                 pause_s = min(2 * pause_s, 30.0)
 
-    async def step(self, priorities: Sequence[Priority], *, wait_s: float = 0.0) -> int:
+    async def step(self, priorities: Sequence[EventPriority], *, wait_s: float = 0.0) -> int:
         """Take what is next and handle it; says how many events that were."""
         name = f"{self._name}:{priorities[0].value}"
         taken = await self._services.hub.events.take(name, limit=BATCH, wait_s=wait_s, priorities=priorities)

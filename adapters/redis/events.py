@@ -23,17 +23,17 @@ from adapters.redis.ports.events import (
     EventRules,
     Failed,
     Offered,
-    Priority,
 )
 from adapters.redis.scripts import script
 from domain.errors import TransientError
+from domain.events import EventPriority
 
 LONGEST_BLOCK_S = 2.0
 """Of one waiting read: well below the time after which the connection counts as dead."""
 LONGEST_CLAIM_PAUSE_S = 1.0
 """How often a consumer looks for what others left behind."""
 
-STREAMS = tuple(keys.events(str(int(level))) for level in Priority)
+STREAMS = tuple(keys.events(str(int(level))) for level in EventPriority)
 DELAYED, DEAD, COUNTS = keys.events("delayed"), keys.events("dead"), keys.events("counts")
 
 Argument = str | bytes | int
@@ -47,8 +47,8 @@ class _Life:
     first those of an earlier life, later those whose answer was lost on the way.
     """
 
-    in_hand: set[tuple[Priority, str]] = field(default_factory=set)
-    held_from: dict[Priority, str] = field(default_factory=lambda: dict.fromkeys(Priority, "0"))
+    in_hand: set[tuple[EventPriority, str]] = field(default_factory=set)
+    held_from: dict[EventPriority, str] = field(default_factory=lambda: dict.fromkeys(EventPriority, "0"))
     held_is_tried: bool = True
     looked_s: float = 0.0
 
@@ -97,7 +97,12 @@ class RedisEventStream:
         return tuple(Offered(answer.decode()) for answer in answers)
 
     async def take(
-        self, consumer: str, *, limit: int = 10, wait_s: float = 0.0, priorities: Sequence[Priority] = ALL_PRIORITIES
+        self,
+        consumer: str,
+        *,
+        limit: int = 10,
+        wait_s: float = 0.0,
+        priorities: Sequence[EventPriority] = ALL_PRIORITIES,
     ) -> tuple[Delivery, ...]:
         """Take what is to be handled next, the most urgent first."""
         life = self._lives[consumer]
@@ -108,7 +113,7 @@ class RedisEventStream:
                 taken = await self._take_later(consumer, limit, min(wait_s, due_s, LONGEST_BLOCK_S), wanted)
         except TransientError:
             # An answer may have been lost after Redis had handed something out: it is looked for at the next call.
-            life.held_from, life.held_is_tried = dict.fromkeys(Priority, "0"), False
+            life.held_from, life.held_is_tried = dict.fromkeys(EventPriority, "0"), False
             raise
         life.in_hand.update((one.event.priority, one.entry_id) for one in taken)
         return taken
@@ -150,8 +155,8 @@ class RedisEventStream:
             delayed, dead, oldest_ms, *lengths = await self._depth([DELAYED, DEAD, *STREAMS], [keys.EVENT_GROUP])
         total, in_hand = lengths[::2], lengths[1::2]
         return Depth(
-            waiting={level: total[level] - in_hand[level] for level in Priority},
-            in_hand={level: in_hand[level] for level in Priority},
+            waiting={level: total[level] - in_hand[level] for level in EventPriority},
+            in_hand={level: in_hand[level] for level in EventPriority},
             delayed=delayed,
             dead=dead,
             oldest_waiting_s=oldest_ms / 1_000,
@@ -183,7 +188,7 @@ class RedisEventStream:
             return bool(await self._client.xdel(DEAD, letter_id))
 
     async def _take_now(
-        self, consumer: str, life: _Life, limit: int, wanted: Sequence[Priority]
+        self, consumer: str, life: _Life, limit: int, wanted: Sequence[EventPriority]
     ) -> tuple[float, tuple[Delivery, ...]]:
         """Without waiting: the time until a delayed event is due, and what there is."""
         while True:
@@ -214,7 +219,7 @@ class RedisEventStream:
         return due_ms, entries
 
     async def _take_later(
-        self, consumer: str, limit: int, wait_s: float, wanted: Sequence[Priority]
+        self, consumer: str, limit: int, wait_s: float, wanted: Sequence[EventPriority]
     ) -> tuple[Delivery, ...]:
         """Wait for something new."""
         streams: dict[Any, Any] = {STREAMS[level]: ">" for level in wanted}
@@ -239,7 +244,7 @@ class RedisEventStream:
         life.looked_s = now_s
         return _ms(self._rules.claim_after_s)
 
-    def _move_on(self, life: _Life, entries: list[Any], limit: int, wanted: Sequence[Priority]) -> None:
+    def _move_on(self, life: _Life, entries: list[Any], limit: int, wanted: Sequence[EventPriority]) -> None:
         for level in wanted:
             held = [entry[1].decode() for entry in entries if entry[0] == level and entry[5]]
             if held:

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from adapters.redis import keys
-from adapters.redis.ports.events import Event, Priority
+from adapters.redis.ports.events import Event
 from adapters.redis.ports.stores import RiskChange, RiskFlag
+from domain.events import EventPriority
 from domain.market import Pool
 
 
@@ -73,7 +74,7 @@ def parse_event(record: bytes) -> Event:
     return Event(
         event_id=event_id,
         cluster_id=cluster_id,
-        priority=Priority(int(priority)),
+        priority=EventPriority(int(priority)),
         occurred_at=from_ms(occurred_ms),
         body=body,
     )

@@ -207,7 +207,7 @@ def _to_event(model: EventModel, source: EventSource) -> AgentEvent:
                 node=model.node_name,
                 reason=model.reason,
                 instance_id=model.instance_id or "",
-                pool=_pool(model, source, instance_type=model.instance_type) if model.instance_type else None,
+                pool=_pool_if_known(model, source),
             )
         case PodPendingModel():
             return PodPending(
@@ -263,12 +263,24 @@ def _owner(model: OwnerModel | None) -> Owner | None:
     return Owner(kind=model.kind, name=model.name) if model is not None else None
 
 
-def _pool(model: _OnInstance | NodeNotReadyModel, source: EventSource, *, instance_type: str) -> Pool:
-    what = f"event {model.event_id}"
-    if model.region is not None and model.region != source.region:
-        raise InputError(what, "region", f"must be the cluster's, {source.region}, not {model.region}")
-    zone_id = model.zone_id or source.zone_ids.get(model.availability_zone or "")
+def _pool(model: _OnInstance, source: EventSource, *, instance_type: str) -> Pool:
+    zone_id = _zone_id(model, source)
     if not zone_id:
         problem = "is missing, and availability_zone names no zone of this cluster whose id is known"
-        raise InputError(what, "zone_id", problem)
+        raise InputError(f"event {model.event_id}", "zone_id", problem)
     return Pool(region=source.region, zone_id=zone_id, instance_type=instance_type)
+
+
+def _pool_if_known(model: NodeNotReadyModel, source: EventSource) -> Pool | None:
+    """A node that is not ready says so also where nobody knows its zone."""
+    zone_id = _zone_id(model, source)
+    if not zone_id or not model.instance_type:
+        return None
+    return Pool(region=source.region, zone_id=zone_id, instance_type=model.instance_type)
+
+
+def _zone_id(model: _OnInstance | NodeNotReadyModel, source: EventSource) -> str:
+    if model.region is not None and model.region != source.region:
+        what, problem = f"event {model.event_id}", f"must be the cluster's, {source.region}, not {model.region}"
+        raise InputError(what, "region", problem)
+    return model.zone_id or source.zone_ids.get(model.availability_zone or "", "")

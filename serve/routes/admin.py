@@ -9,8 +9,8 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 
 from adapters.redis import keys
-from adapters.redis.ports import Priority
 from domain.errors import TransientError
+from domain.events import EventPriority
 from domain.market import Pool
 from domain.work import PoolEvidence
 from serve.auth.callers import SuperAdmin
@@ -202,5 +202,5 @@ def _worst(parts: list[PartModel]) -> Light:
     return Light.RED if Light.RED in lights else Light.AMBER if Light.AMBER in lights else Light.GREEN
 
 
-def _word(level: Priority) -> str:
+def _word(level: EventPriority) -> str:
     return level.name.lower()

@@ -20,8 +20,8 @@ from adapters.redis.ports.events import (
     EventRules,
     Failed,
     Offered,
-    Priority,
 )
+from domain.events import EventPriority
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +37,9 @@ class MemoryEventStream:
     def __init__(self, clock: Clock, rules: EventRules | None = None) -> None:
         self._clock = clock
         self._rules = rules or EventRules()
-        self._waiting: dict[Priority, OrderedDict[str, Delivery]] = {level: OrderedDict() for level in Priority}
+        self._waiting: dict[EventPriority, OrderedDict[str, Delivery]] = {
+            level: OrderedDict() for level in EventPriority
+        }
         self._in_hand: OrderedDict[str, _InHand] = OrderedDict()
         self._delayed: list[tuple[float, Delivery]] = []
         self._dead: OrderedDict[str, DeadLetter] = OrderedDict()
@@ -62,7 +64,12 @@ class MemoryEventStream:
         return tuple([await self.offer(event) for event in events])
 
     async def take(
-        self, consumer: str, *, limit: int = 10, wait_s: float = 0.0, priorities: Sequence[Priority] = ALL_PRIORITIES
+        self,
+        consumer: str,
+        *,
+        limit: int = 10,
+        wait_s: float = 0.0,
+        priorities: Sequence[EventPriority] = ALL_PRIORITIES,
     ) -> tuple[Delivery, ...]:
         """Take what is to be handled next, the most urgent first."""
         taken = self._take(consumer, limit, priorities)
@@ -91,11 +98,11 @@ class MemoryEventStream:
     async def depth(self) -> Depth:
         """How much lies where, now."""
         in_hand = Counter(held.delivery.event.priority for held in self._in_hand.values())
-        waiting = [one for level in Priority for one in self._waiting[level].values()]
+        waiting = [one for level in EventPriority for one in self._waiting[level].values()]
         oldest = min((one.offered_at for one in waiting), default=self._clock.now())
         return Depth(
-            waiting={level: len(self._waiting[level]) for level in Priority},
-            in_hand={level: in_hand[level] for level in Priority},
+            waiting={level: len(self._waiting[level]) for level in EventPriority},
+            in_hand={level: in_hand[level] for level in EventPriority},
             delayed=len(self._delayed),
             dead=len(self._dead),
             oldest_waiting_s=(self._clock.now() - oldest).total_seconds(),
@@ -138,7 +145,7 @@ class MemoryEventStream:
         self._last_id += 1
         return f"{self._last_id:012}-0"
 
-    def _take(self, consumer: str, limit: int, priorities: Sequence[Priority]) -> tuple[Delivery, ...]:
+    def _take(self, consumer: str, limit: int, priorities: Sequence[EventPriority]) -> tuple[Delivery, ...]:
         self._arrived.clear()
         self._release_delayed()
         taken: list[Delivery] = []
@@ -157,7 +164,7 @@ class MemoryEventStream:
         )
         return delivery
 
-    def _left_behind(self, consumer: str, level: Priority) -> Iterator[Delivery]:
+    def _left_behind(self, consumer: str, level: EventPriority) -> Iterator[Delivery]:
         """What others hold for too long, and what an earlier life of this consumer held."""
         reborn = consumer not in self._known_consumers
         for held in tuple(self._in_hand.values()):

@@ -13,7 +13,6 @@ from adapters.redis.ports.events import (
     EventStream,
     Failed,
     Offered,
-    Priority,
 )
 from adapters.redis.ports.stores import (
     PRICE_TTL_S,
@@ -59,7 +58,6 @@ __all__ = [
     "Nonces",
     "Offered",
     "Prices",
-    "Priority",
     "RateLimits",
     "RiskChange",
     "RiskFlag",

@@ -3,19 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Protocol
 
+from domain.events import EventPriority
 
-class Priority(IntEnum):
-    """Order of handling: the lower goes first."""
-
-    INTERRUPTION = 0
-    OUT_OF_MEMORY = 1
-    REST = 2
-
-
-ALL_PRIORITIES = tuple(Priority)
+ALL_PRIORITIES = tuple(EventPriority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +29,7 @@ class Event:
 
     event_id: str
     cluster_id: str
-    priority: Priority
+    priority: EventPriority
     occurred_at: datetime
     body: bytes
 
@@ -101,8 +94,8 @@ class DeadLetter:
 class Depth:
     """How much lies where. ``waiting`` has been taken by no consumer; ``in_hand`` is being handled."""
 
-    waiting: Mapping[Priority, int]
-    in_hand: Mapping[Priority, int]
+    waiting: Mapping[EventPriority, int]
+    in_hand: Mapping[EventPriority, int]
     delayed: int
     dead: int
     oldest_waiting_s: float
@@ -191,7 +184,12 @@ class EventStream(Protocol):
         """Hand in several in one round trip; the answers stand in the same order."""
 
     async def take(
-        self, consumer: str, *, limit: int = 10, wait_s: float = 0.0, priorities: Sequence[Priority] = ALL_PRIORITIES
+        self,
+        consumer: str,
+        *,
+        limit: int = 10,
+        wait_s: float = 0.0,
+        priorities: Sequence[EventPriority] = ALL_PRIORITIES,
     ) -> tuple[Delivery, ...]:
         """Take what is to be handled next, the most urgent first.
 

@@ -11,9 +11,9 @@ import orjson
 
 from actors.hosting.ports import Clusters
 from actors.services import Services
-from adapters.redis.ports import Event, Offered, Priority
+from adapters.redis.ports import Event, Offered
 from domain.errors import SpotOptimizerError, TransientError
-from domain.events import EVENT_MAX_AGE, AgentEvent, SpotInterruption
+from domain.events import EVENT_MAX_AGE, AgentEvent, EventPriority, SpotInterruption
 from domain.fleet import KeyHolder
 from domain.market import Pool
 from domain.wire.base import JsonObject
@@ -47,7 +47,7 @@ class Intake:
     def __init__(self, services: Services, clusters: Clusters) -> None:
         self._services = services
         self._clusters = clusters
-        self._full_until_s: dict[Priority, float] = {}
+        self._full_until_s: dict[EventPriority, float] = {}
 
     async def accept(self, holder: KeyHolder, raw: Sequence[JsonObject]) -> Accepted:
         """Keep events.
@@ -104,7 +104,7 @@ class Intake:
 
     def _refuse_when_full(self, events: Sequence[InboxEvent]) -> None:
         now_s = self._services.clock.monotonic()
-        if any(self._full_until_s.get(Priority(event.priority), 0.0) > now_s for event in events):
+        if any(self._full_until_s.get(event.priority, 0.0) > now_s for event in events):
             raise queue_full()
 
     async def _offer(self, events: Sequence[InboxEvent]) -> None:
@@ -158,7 +158,7 @@ def _stream_event(event: InboxEvent) -> Event:
     return Event(
         event_id=event.event_id,
         cluster_id=str(event.cluster_id),
-        priority=Priority(event.priority),
+        priority=event.priority,
         occurred_at=event.occurred_at,
         body=orjson.dumps(dict(event.body)),
     )

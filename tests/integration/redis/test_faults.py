@@ -12,8 +12,9 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.redis.connection import connect
 from adapters.redis.hub import Hub, redis_hub
-from adapters.redis.ports import Event, EventRules, Gap, GapCause, Message, Offered, Priority
+from adapters.redis.ports import Event, EventRules, Gap, GapCause, Message, Offered
 from domain.errors import TransientError
+from domain.events import EventPriority
 from tests.integration.redis.conftest import Server
 from tests.unit.redis.builders import make_event, make_pool
 
@@ -67,7 +68,7 @@ async def test_nothing_accepted_is_lost_when_redis_is_killed_again_and_again(ser
     total = 5_000
     accepted: set[str] = set()
     handled: Counter[str] = Counter()
-    priorities = itertools.cycle(Priority)
+    priorities = itertools.cycle(EventPriority)
     events = [make_event(f"e{number}", priority=next(priorities)) for number in range(total)]
 
     async def keep_killing() -> None:
@@ -191,6 +192,6 @@ async def test_a_full_server_is_a_passing_trouble_and_takes_no_half_event(
 async def test_interruptions_overtake_thousands_of_waiting_events(fleet: Hub) -> None:
     for _ in range(5):
         await fleet.events.offer_many([make_event() for _ in range(1_000)])
-    await fleet.events.offer(make_event("now", priority=Priority.INTERRUPTION))
+    await fleet.events.offer(make_event("now", priority=EventPriority.INTERRUPTION))
     (first, *_) = await fleet.events.take("worker", limit=1)
     assert first.event.event_id == "now"

@@ -317,3 +317,11 @@ def test_a_missing_or_malformed_version_is_named(header: str | None) -> None:
 
 def test_an_old_agent_is_told_how_to_upgrade() -> None:
     assert "helm upgrade" in str(ProtocolTooOldError(0))
+
+
+def test_a_node_that_is_not_ready_is_believed_also_where_its_zone_is_not_known() -> None:
+    raw = {"event_id": "e", "timestamp": "2025-12-31T18:00:00Z", "event_type": "node_not_ready", "node_name": "n"}
+    (event,), refused = read_events([raw | {"instance_type": "c5.xlarge", "availability_zone": "mars-1a"}], SOURCE)
+    assert refused == ()
+    assert isinstance(event, NodeNotReady)
+    assert event.pool is None

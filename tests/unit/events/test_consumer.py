@@ -9,7 +9,7 @@ import pytest
 
 from actors.cluster.inputs import AgentReported
 from actors.events.consumer import INBOX_AFTER_S, EventConsumer
-from adapters.redis.ports.events import ALL_PRIORITIES, Event, Offered, Priority
+from adapters.redis.ports.events import ALL_PRIORITIES, Event, Offered
 from domain.errors import RejectedError, TransientError
 from domain.events import EventPriority, priority_of
 from domain.work import InboxEvent, InboxStatus
@@ -56,7 +56,7 @@ async def accepted(world: World, event_id: str, kind: str = "node_not_ready", *,
         offer = Event(
             event_id=event_id,
             cluster_id=str(CLUSTER),
-            priority=Priority(int(event.priority)),
+            priority=EventPriority(int(event.priority)),
             occurred_at=now,
             body=orjson.dumps(body),
         )
@@ -92,7 +92,7 @@ async def test_interruptions_overtake_everything_that_waits(world, consumer, clu
     for n in range(100):
         await accepted(world, f"slow {n}".replace(" ", "-"))
     await accepted(world, "urgent", "spot_interruption_warning")
-    assert await consumer.step((Priority.INTERRUPTION,)) == 1
+    assert await consumer.step((EventPriority.INTERRUPTION,)) == 1
     assert [event.id for event in clusters.told] == ["urgent"]
 
 
@@ -149,4 +149,4 @@ async def test_a_failure_from_the_inbox_waits_longer_each_time(world, consumer, 
 
 
 def test_priorities_of_queue_and_domain_are_the_same() -> None:
-    assert [int(p) for p in Priority] == [int(p) for p in EventPriority]
+    assert [int(p) for p in EventPriority] == [int(p) for p in EventPriority]

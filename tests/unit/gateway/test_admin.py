@@ -29,7 +29,7 @@ async def test_the_workers_page_counts_answers_and_the_queue(spot: House, admin:
     await spot.http.get("/api/nothing")
     answer = (await spot.http.get("/api/admin/health/workers", headers=admin.headers)).json()
     assert answer["gateway"]["answers_by_status"]["404"] == 1
-    assert answer["queue"]["waiting"] == {"interruption": 0, "out_of_memory": 0, "rest": 0}
+    assert answer["queue"]["waiting"] == {"interruption": 0, "oom_killed": 0, "rest": 0}
 
 
 async def test_the_risk_map_shows_flags_with_their_evidence_until_they_end(spot: House, admin: Somebody) -> None:

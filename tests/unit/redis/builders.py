@@ -5,7 +5,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from adapters.redis.ports import Event, Heartbeat, Priority
+from adapters.redis.ports import Event, Heartbeat
+from domain.events import EventPriority
 from domain.market import Pool
 
 _numbers = itertools.count(1)
@@ -18,7 +19,7 @@ Until = Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]
 def make_event(
     event_id: str = "",
     *,
-    priority: Priority = Priority.REST,
+    priority: EventPriority = EventPriority.REST,
     cluster_id: str = "cluster-1",
     at: datetime | None = None,
     body: bytes = b'{"what":"test"}',

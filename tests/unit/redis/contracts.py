@@ -11,7 +11,8 @@ import pytest
 
 from adapters.redis import keys, wire
 from adapters.redis.hub import Hub
-from adapters.redis.ports import Event, EventRules, Failed, Gap, GapCause, Message, Offered, Priority
+from adapters.redis.ports import Event, EventRules, Failed, Gap, GapCause, Message, Offered
+from domain.events import EventPriority
 from tests.unit.redis.builders import Until, make_beat, make_event, make_pool
 
 RULES = EventRules(
@@ -123,22 +124,22 @@ class EventContract:
 
     async def test_interruptions_overtake_what_waits(self, hub: Hub) -> None:
         await hub.events.offer_many([make_event() for _ in range(15)])
-        await hub.events.offer(make_event("oom", priority=Priority.OUT_OF_MEMORY))
-        await hub.events.offer_many([make_event(f"i{n}", priority=Priority.INTERRUPTION) for n in range(2)])
+        await hub.events.offer(make_event("oom", priority=EventPriority.OOM_KILLED))
+        await hub.events.offer_many([make_event(f"i{n}", priority=EventPriority.INTERRUPTION) for n in range(2)])
         taken = [one.event.event_id for one in await hub.events.take("a", limit=4)]
         assert taken[:3] == ["i0", "i1", "oom"]
         assert len(taken) == 4
 
     async def test_a_consumer_takes_only_the_priorities_it_asks_for(self, hub: Hub) -> None:
         await hub.events.offer(make_event())
-        assert await hub.events.take("a", priorities=[Priority.INTERRUPTION]) == ()
-        assert len(await hub.events.take("a", priorities=[Priority.REST])) == 1
+        assert await hub.events.take("a", priorities=[EventPriority.INTERRUPTION]) == ()
+        assert len(await hub.events.take("a", priorities=[EventPriority.REST])) == 1
 
     async def test_a_full_queue_says_so_and_takes_interruptions_still(self, hub: Hub) -> None:
         answers = await hub.events.offer_many([make_event() for _ in range(RULES.capacity + 2)])
         assert answers.count(Offered.ACCEPTED) == RULES.capacity
         assert answers[-2:] == (Offered.FULL, Offered.FULL)
-        assert await hub.events.offer(make_event(priority=Priority.INTERRUPTION)) is Offered.ACCEPTED
+        assert await hub.events.offer(make_event(priority=EventPriority.INTERRUPTION)) is Offered.ACCEPTED
 
     async def test_what_is_in_hand_counts_against_the_room_until_it_is_done(self, hub: Hub) -> None:
         await hub.events.offer_many([make_event() for _ in range(RULES.capacity)])
@@ -152,7 +153,7 @@ class EventContract:
         await hub.events.take("a")
         waiting = asyncio.ensure_future(hub.events.take("a", wait_s=1.5))
         await asyncio.sleep(0)
-        event = make_event(priority=Priority.OUT_OF_MEMORY)
+        event = make_event(priority=EventPriority.OOM_KILLED)
         await hub.events.offer(event)
         (delivery,) = await waiting
         assert delivery.event == event
@@ -254,8 +255,8 @@ class EventContract:
 
         await until(waited)
         depth = await hub.events.depth()
-        assert depth.waiting == {Priority.INTERRUPTION: 0, Priority.OUT_OF_MEMORY: 0, Priority.REST: 2}
-        assert depth.in_hand[Priority.REST] == 1
+        assert depth.waiting == {EventPriority.INTERRUPTION: 0, EventPriority.OOM_KILLED: 0, EventPriority.REST: 2}
+        assert depth.in_hand[EventPriority.REST] == 1
 
     async def test_latency_is_counted_per_bucket(self, hub: Hub) -> None:
         await hub.events.offer_many([make_event() for _ in range(4)])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from adapters.redis import keys, wire
 from adapters.redis.memory import MemoryBus
-from adapters.redis.ports import Event, EventRules, Gap, GapCause, Message, Priority
+from adapters.redis.ports import Event, EventRules, Gap, GapCause, Message
+from domain.events import EventPriority
 from tests.unit.redis.builders import make_pool
 
 TIMES = st.integers(min_value=0, max_value=4_000_000_000_000).map(wire.from_ms)
@@ -19,7 +20,7 @@ TIMES = st.integers(min_value=0, max_value=4_000_000_000_000).map(wire.from_ms)
         Event,
         event_id=st.text(min_size=1),
         cluster_id=st.text(min_size=1),
-        priority=st.sampled_from(Priority),
+        priority=st.sampled_from(EventPriority),
         occurred_at=TIMES,
         body=st.binary(),
     )
@@ -46,7 +47,7 @@ def test_an_event_without_id_cluster_or_time_zone_is_refused(wrong: dict[str, ob
     whole = {
         "event_id": "e",
         "cluster_id": "c",
-        "priority": Priority.REST,
+        "priority": EventPriority.REST,
         "occurred_at": datetime(2026, 1, 1, tzinfo=UTC),
     }
     with pytest.raises(ValueError, match="event"):
