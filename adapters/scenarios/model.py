@@ -33,16 +33,18 @@ class Recorded(_Part):
     """A market as it was recorded.
 
     ``folder`` holds availability in the format of the SkyPilot spot traces. ``zones`` and ``types`` choose some of its
-    pools. ``as_type`` gives all of them another instance type. ``start_h`` is where the first replication begins;
-    further ones begin at random places. ``capacity`` is how many instances a pool has that was seen up, by default
-    more than anybody asks for; recordings that count instances keep their counts below it.
+    pools. ``as_type`` gives all of them another instance type. ``from_h`` and ``until_h`` cut the recording. The first
+    replication begins where that begins, further ones at random places of it. ``capacity`` is how many instances a pool
+    has that was seen up, by default more than anybody asks for; recordings that count instances keep their counts.
+    ``on_gap`` says what becomes of ticks that were not recorded: an error, or as the tick before them.
     """
 
     folder: str
     zones: list[str] = []
     types: list[str] = []
     as_type: str = ""
-    start_h: NotNegative = 0.0
+    from_h: NotNegative = 0.0
+    until_h: Positive | None = None
     capacity: Annotated[int, Field(ge=1)] | None = None
     on_gap: Literal["refuse", "repair"] = "refuse"
 
@@ -183,13 +185,15 @@ class Ours(_Part):
     """How our policy is run: planning, sharing of risk, the model of interruptions.
 
     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
-    planner's, so that plans do not depend on the machine; ``plan_s`` is how long a plan takes in simulated time.
+    planner's, so that plans do not depend on the machine; ``plan_s`` is how long a plan takes in simulated time,
+    ``agent_s`` how long the agent takes to hear and to act. ``model_file`` is another model than the carried one.
     """
 
     sharing: bool = True
     bus_delay_s: NotNegative = 0.1
     flag_ttl_s: Annotated[int, Field(ge=1)] = 1800
     model: bool = True
+    model_file: str = ""
     capacity: Literal["spot", "on-demand", "mixed"] = "mixed"
     max_loss_share: Share = 0.5
     max_loss_probability: Share = 1.0

@@ -36,7 +36,7 @@ class _Metadata(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="ignore")
     metadata: _Metadata
-    data: Annotated[list[Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(min_length=2)]
+    data: Annotated[list[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None], Field(min_length=2)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,13 @@ class Recording:
         return np.stack([each.count > 0 for each in self.series])
 
 
-def read_recordings(folder: Path) -> tuple[Recording, ...]:
+def read_recordings(folder: Path, *, repair: bool = False) -> tuple[Recording, ...]:
     """All recordings at or below a folder, by name.
+
+    Parameters
+    ----------
+    repair
+        Take ticks that were not recorded (``null``) to be as the tick before them, rather than refuse them.
 
     Raises
     ------
@@ -81,11 +86,14 @@ def read_recordings(folder: Path) -> tuple[Recording, ...]:
     if not files:
         raise InputError(str(folder), "", "holds no traces; their files are called like us-east-1a_v100_1.json")
     folders = sorted({path.parent for path in files})
-    return tuple(_recording(each, [path for path in files if path.parent == each], root=folder) for each in folders)
+    return tuple(
+        _recording(each, [path for path in files if path.parent == each], root=folder, repair=repair)
+        for each in folders
+    )
 
 
-def _recording(folder: Path, files: Sequence[Path], *, root: Path) -> Recording:
-    series = tuple(read_series(path) for path in files)
+def _recording(folder: Path, files: Sequence[Path], *, root: Path, repair: bool) -> Recording:
+    series = tuple(read_series(path, repair=repair) for path in files)
     gaps = {each.tick_s for each in series}
     if len(gaps) > 1:
         raise InputError(str(folder), "gap_seconds", f"differs between its files: {sorted(gaps)}")
@@ -100,8 +108,8 @@ def _recording(folder: Path, files: Sequence[Path], *, root: Path) -> Recording:
     )
 
 
-def read_series(path: Path) -> Series:
-    """One file. Raises InputError, naming file and field, when it is not in the format."""
+def read_series(path: Path, *, repair: bool = False) -> Series:
+    """One file. Raises InputError, naming file and field, when it is not in the format, or has gaps not to repair."""
     parts = FILE.fullmatch(path.name)
     if parts is None:
         raise InputError(str(path), "", "is not called like us-east-1a_v100_1.json")
@@ -118,9 +126,20 @@ def read_series(path: Path) -> Series:
         zone=parts["region"] + parts["letter"],
         instance_type=TYPES.get((parts["type"], number), f"{parts['type']}_{number}"),
         accelerators=number,
-        count=np.array(content.data, dtype=np.float64),
+        count=_without_gaps(content.data, path, repair=repair),
         tick_s=content.metadata.gap_seconds,
     )
+
+
+def _without_gaps(data: list[float | None], path: Path, *, repair: bool) -> NDArray[np.float64]:
+    gap = next((tick for tick, count in enumerate(data) if count is None), None)
+    if gap is not None and (not repair or gap == 0):
+        why = "nothing is before it to repair it with" if repair else "repair it, or have it repaired (on_gap: repair)"
+        raise InputError(str(path), f"data.{gap}", f"was not recorded (null); {why}")
+    count = np.array(data, dtype=np.float64)
+    known = np.maximum.accumulate(np.where(np.isnan(count), 0, np.arange(count.size)))
+    filled: NDArray[np.float64] = count[known]
+    return filled
 
 
 def _cut(series: Series, ticks: int) -> Series:

@@ -53,7 +53,7 @@ class Cloud:
 
         Stands for the strategy price-capacity-optimized, as far as room is all that is known of capacity.
         """
-        now, refused = self.agenda.now_s, []
+        now, refused = self.agenda.now_s, list[PoolTape]()
         for tape in sorted(tapes, key=lambda one: one.price.at(now)):
             if self.room(tape) > 0:
                 return tape, tuple(refused)

@@ -90,6 +90,10 @@ class Cluster:
             self.policy.on_pending()
         self._settling = False
 
+    def place_now(self) -> None:
+        """Give waiting pods places on what is ready, without telling anybody: for building the first fleet."""
+        self._place_all()
+
     def ask_again(self) -> None:
         """Tell the policy once more of pods that still have no place."""
         self._waits += 1

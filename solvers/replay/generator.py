@@ -131,7 +131,7 @@ def _bursts(up: NDArray[np.bool_], groups: Sequence[int], *, tick_s: float) -> B
         rows = [at for at, each in enumerate(groups) if each == group]
         if len(rows) < 2:
             continue
-        fell = drop[rows, : windows * width].reshape(len(rows), windows, width).any(axis=2)
+        fell = np.asarray(drop[rows, : windows * width].reshape(len(rows), windows, width).any(axis=2))
         was_up = up[rows, : windows * width : width]
         many = fell.sum(axis=0) >= 2
         chance = _by_chance(fell)
@@ -148,4 +148,4 @@ def _by_chance(fell: NDArray[np.bool_]) -> float:
     rate = fell.mean(axis=1)
     none = float(np.prod(1 - rate))
     one = float(sum(r * none / (1 - r) for r in rate if r < 1))
-    return fell.shape[1] * (1 - none - one)
+    return float(fell.shape[1] * (1 - none - one))
