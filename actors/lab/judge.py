@@ -1,5 +1,6 @@
 """Judges the text of a model: what runs in the sandbox (``python -m actors.lab.judge``), and what it says."""
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from domain.errors import InputError
 
 CALLED = "the model"
 LIMITS = Limits()
+NICENESS = 15
+"""Judging steps back behind everything else on the machine (19 is the furthest)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ def warm_up() -> None:
 
 if __name__ == "__main__":
     leave_network()
+    os.nice(NICENESS)
     from adapters.sandbox.inside import serve_once
 
     warm_up()

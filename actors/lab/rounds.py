@@ -16,7 +16,8 @@ import structlog
 
 from actors.lab.experiments import played, standing, summary
 from actors.lab.service import replace_production
-from actors.scoring.models import BY_SYSTEM, Loaded, mark_changed, tell_changed
+from actors.scoring.models import Loaded
+from actors.scoring.registry import BY_SYSTEM, mark_changed, tell_changed
 from actors.scoring.service import ScoringService
 from actors.scoring.store import DROPS
 from actors.services import Services

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from actors.lab.experiments import standing
 from actors.lab.judge import Judgement
-from actors.scoring.models import mark_changed, register_carried, tell_changed
+from actors.scoring.registry import mark_changed, register_carried, tell_changed
 from actors.services import Services
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction

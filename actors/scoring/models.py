@@ -14,23 +14,17 @@ from uuid import UUID
 import structlog
 
 from actors.scoring.assign import Share, variant_of
+from actors.scoring.registry import MODEL_CHANGES, MODELS_VERSION
 from actors.services import Services
-from adapters.postgres.ids import new_id
-from adapters.postgres.ports import Transaction
 from adapters.traces.model_text import read_model_text
 from domain.errors import InputError, SpotOptimizerError
-from domain.lab import RISK_MODEL, ExperimentMode, MlModel, ModelStatus, ModelSwitch
+from domain.lab import RISK_MODEL, ExperimentMode, MlModel, ModelSwitch
 from solvers.interruption.model import RiskModel
 from solvers.interruption.model_file import MAX_BYTES, parse_model
 
-MODEL_CHANGES = "models:changes"
-"""Channel on which a change of the registry is told."""
-MODELS_VERSION = "MODELS_VERSION"
-"""Configuration that is given a new value with every change of the registry."""
 LOOK_EVERY_S = 0.5
 """How often a process looks for a change it has not heard of: with the reading, one second is kept."""
 PAUSE_S = 1.0
-BY_SYSTEM = "System"
 KEPT = 8
 """Parsed models kept in memory: those in production and under comparison, and the one before."""
 
@@ -159,6 +153,7 @@ class ModelCopy:
             model = await self._model(row)
         except InputError as err:
             problems[row.version] = str(err)
+            await self._note(row, str(err))
             log.error("a model breaks its contract: the prior serves in its place", model=row.version, error=str(err))
             carried = await self._fallback()
             return Loaded(model=carried.model, version=row.version, id=row.id, trees=False)
@@ -178,6 +173,16 @@ class ModelCopy:
                 raise
             self._parsed = dict([*self._parsed.items(), (row.sha256, model)][-KEPT:])
         return self._parsed[row.sha256]
+
+    async def _note(self, row: MlModel, problem: str) -> None:
+        """Have admins see it; that they cannot be told just now does not keep the prior from serving."""
+        if row.metrics.get("problem") == problem:
+            return
+        try:
+            async with self._services.database.platform() as tx:
+                await tx.models.note_problem(row.id, problem)
+        except SpotOptimizerError as err:
+            log.warning("the problem of a model was not noted", model=row.version, error=str(err))
 
     async def _fallback(self) -> Loaded:
         if self._carried is None:
@@ -203,32 +208,3 @@ def carried_model() -> RiskModel:
     """The model that the product carries."""
     data, called = read_model_text(most_bytes=MAX_BYTES)
     return parse_model(data, of=called)
-
-
-async def register_carried(tx: Transaction, *, services: Services) -> MlModel:
-    """The model in production; where there is none yet, the carried one is registered as such."""
-    production = await tx.models.production(RISK_MODEL)
-    if production is not None:
-        return production
-    data, _ = await asyncio.to_thread(read_model_text, most_bytes=MAX_BYTES)
-    digest = hashlib.sha256(data).digest()
-    model = MlModel(
-        id=new_id(), name=RISK_MODEL, version=f"carried-{digest.hex()[:8]}", file="carried", sha256=digest,
-        status=ModelStatus.PRODUCTION, created_at=services.clock.now(), uploaded_by=BY_SYSTEM,
-    )  # fmt: skip
-    await tx.models.add(model, data)
-    await mark_changed(tx, services=services, by=BY_SYSTEM)
-    return model
-
-
-async def mark_changed(tx: Transaction, *, services: Services, by: str) -> None:
-    """Have every process read the registry anew once this transaction has ended."""
-    await tx.config.set(MODELS_VERSION, str(new_id()), by=by, now=services.clock.now())
-
-
-async def tell_changed(services: Services) -> None:
-    """Tell every process at once; whoever does not hear of it looks by itself."""
-    try:
-        await services.hub.bus.publish(MODEL_CHANGES, b"changed")
-    except SpotOptimizerError as err:
-        log.warning("processes were not told of a change of models; they look by themselves", error=str(err))

@@ -9,6 +9,14 @@ from domain.market import CapacityType, Catalog, Pool
 if TYPE_CHECKING:  # loads compiled kernels, which planning does not need
     from solvers.interruption.model import RiskModel
 
+LIMITS = (
+    "Trees of the carried model grew on two families of scarce GPUs (p2, p3) and on no CPU type.",
+    "Of all other families the Spot advisor's prior speaks, corrected by interruptions that were seen.",
+    "A drop in the recordings means that a launch would have failed; AWS taking a running node is rarer.",
+    "Pools in which nobody runs a node are never judged: nobody would hear of an interruption there.",
+)
+"""What the data cannot tell, for whoever reads a figure of risk."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRisk:

@@ -13,8 +13,9 @@ from uuid import UUID
 import numpy as np
 import structlog
 
-from actors.scoring.models import Loaded, ModelCopy, Served, register_carried
+from actors.scoring.models import Loaded, ModelCopy, Served
 from actors.scoring.pools import advised_pools
+from actors.scoring.registry import register_carried
 from actors.scoring.risk import RegionRisk, limits_of, prior_alone
 from actors.scoring.store import DOWN_FOR, IN_USE_FOR, AdvisedPool, FeatureStore, Places, compressed
 from actors.services import Services

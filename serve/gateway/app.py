@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from actors.hosting.ports import Clusters
 from actors.services import Services
 from adapters.mail.mail import Mailer
+from adapters.sandbox.process import ProcessSandbox
 from adapters.settings import Settings
 from serve.auth.cookies import CSRF_HEADER
 from serve.auth.passwords import Passwords
@@ -21,7 +22,21 @@ from serve.gateway.logs import LogForwarder
 from serve.gateway.middleware import Doorkeeper, Outermost
 from serve.gateway.requests import REQUEST_ID_HEADER
 from serve.gateway.workers import NoWorkers, Workers
-from serve.routes import admin, agent, audit, auth, clusters, credentials, keys, plans, policies
+from serve.routes import (
+    activity,
+    admin,
+    agent,
+    audit,
+    auth,
+    clusters,
+    credentials,
+    keys,
+    lab,
+    metrics,
+    models,
+    plans,
+    policies,
+)
 from serve.sockets import agent as agent_socket
 from serve.sockets import portal
 
@@ -67,6 +82,7 @@ def build(settings: Settings, opening: Opening) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opening() as gateway:
             app.state.gateway = gateway
+            app.state.sandbox = ProcessSandbox()
             yield
 
     app = FastAPI(
@@ -82,7 +98,7 @@ def build(settings: Settings, opening: Opening) -> FastAPI:
     # Agents call most, and routes are tried in order.
     for router in (agent.router, portal.router, agent_socket.router):
         app.include_router(router, prefix=API)
-    for resource in (auth, credentials, clusters, plans, keys, policies, audit, admin):
+    for resource in (auth, credentials, clusters, plans, keys, policies, metrics, activity, audit, admin, models, lab):
         app.include_router(resource.router, prefix=API)
     problems.install(app)
     documentation.install(app)

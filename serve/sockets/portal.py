@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, WebSocket
 
+from actors.lab.experiments import summary
 from adapters.redis import keys
 from adapters.redis.ports import Gap, Message
 from domain.errors import TransientError
@@ -18,6 +19,7 @@ from domain.paging import MAX_PAGE, Cursor, PageRequest
 from serve.auth.callers import Caller, Member
 from serve.auth.changes import Subject
 from serve.gateway.context import Gateway, gateway_of
+from serve.gateway.problems import not_found
 from serve.sockets import guests
 from serve.sockets.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
 
@@ -57,6 +59,19 @@ async def _logs(socket: WebSocket, *, recent: tuple[bytes, ...]) -> None:
     caller = await guests.super_admin(socket, gateway)
     if caller is not None:
         await _serve(socket, gateway, caller, partial(_log_lines, gateway, recent), capacity=1_000)
+
+
+@router.websocket("/lab/stream/{experiment_id}")
+async def lab(socket: WebSocket, experiment_id: UUID) -> None:
+    """How a comparison of models stands, then each round as it is played."""
+    gateway = gateway_of(socket)
+    caller = await guests.super_admin(socket, gateway)
+    if caller is None:
+        return
+    if await _standing(gateway, experiment_id) is None:
+        await guests.refuse(socket, not_found("comparison"))
+        return
+    await _serve(socket, gateway, caller, partial(_rounds, gateway, experiment_id))
 
 
 Feed = Callable[[Connection], Coroutine[Any, Any, None]]
@@ -101,6 +116,20 @@ async def _log_lines(gateway: Gateway, recent: tuple[bytes, ...], connection: Co
             connection.put(line.decode(errors="replace"))
         async for item in lines:
             connection.put(RESYNC_TEXT if isinstance(item, Gap) else item.body.decode(errors="replace"))
+
+
+async def _rounds(gateway: Gateway, experiment_id: UUID, connection: Connection) -> None:
+    async with gateway.services.hub.bus.subscribe(keys.lab_telemetry(str(experiment_id))) as rounds:
+        connection.put(READY_TEXT)
+        connection.put(await _standing(gateway, experiment_id) or RESYNC_TEXT)
+        async for item in rounds:
+            connection.put(RESYNC_TEXT if isinstance(item, Gap) else item.body.decode(errors="replace"))
+
+
+async def _standing(gateway: Gateway, experiment_id: UUID) -> str | None:
+    async with gateway.services.database.platform() as tx:
+        found = await tx.lab.get(experiment_id)
+    return None if found is None else orjson.dumps({"experiment_id": str(found.id), **summary(found)}).decode()
 
 
 async def _clusters(gateway: Gateway, caller: Member, connection: Connection) -> None:

@@ -82,6 +82,12 @@ class MemoryModels(MemoryRepository):
         if found is not None:
             self._view.put(model_id, replace(found, status=status))
 
+    async def note_problem(self, model_id: UUID, problem: str) -> None:
+        """Note among a model's metrics why it does not serve."""
+        found = await self.get(model_id)
+        if found is not None:
+            self._view.put(model_id, replace(found, metrics={**found.metrics, "problem": problem}))
+
     async def switch(self, switch: ModelSwitch) -> None:
         """Have a model serve a cluster or an instance."""
         self._view.put((switch.cluster_id, switch.instance_id), switch)

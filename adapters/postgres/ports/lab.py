@@ -40,6 +40,9 @@ class Models(Protocol):
     async def set_status(self, model_id: UUID, status: ModelStatus) -> None:
         """Change how a model stands, production apart."""
 
+    async def note_problem(self, model_id: UUID, problem: str) -> None:
+        """Note among a model's metrics why it does not serve."""
+
     async def switch(self, switch: ModelSwitch) -> None:
         """Have a model serve a cluster or an instance (also in a tenant's scope)."""
 

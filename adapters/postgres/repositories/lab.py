@@ -53,6 +53,10 @@ class PostgresModels(Repository):
         """Change how a model stands."""
         await self._session.run(SQL["set_status"], {"model_id": model_id, "status": status})
 
+    async def note_problem(self, model_id: UUID, problem: str) -> None:
+        """Note among a model's metrics why it does not serve."""
+        await self._session.run(SQL["note_problem"], {"model_id": model_id, "problem": problem})
+
     async def switch(self, switch: ModelSwitch) -> None:
         """Have a model serve a cluster or an instance."""
         await self._session.run(SQL["put_switch"], values_of(switch))

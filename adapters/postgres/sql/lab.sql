@@ -28,6 +28,10 @@ SELECT body FROM ml_model_files WHERE model_id = :model_id;
 -- scope: platform
 UPDATE ml_models SET status = :status WHERE id = :model_id;
 
+-- name: note_problem
+-- scope: platform
+UPDATE ml_models SET metrics = metrics || jsonb_build_object('problem', :problem::text) WHERE id = :model_id;
+
 -- name: retire_production
 -- scope: platform
 UPDATE ml_models SET status = 'retired' WHERE name = :model_name AND status = 'production' AND id <> :model_id;

@@ -1,6 +1,7 @@
 """The endpoints as the API's description tells them, and what each needs."""
 
 from typing import Any
+from uuid import UUID
 
 from domain.tenancy import OrganizationRole
 from serve.gateway.openapi import describe
@@ -25,6 +26,10 @@ BODIES: dict[str, Any] = {
     "/api/clusters/{cluster_id}/keys": {"label": "x"},
     "/api/clusters/{cluster_id}/keys/{key_id}/revoke": {"reason": "x"},
     "/api/admin/safe-mode": {"on": True, "reason": "x"},
+    "/api/lab/parallel": {"name": "x", "model_id": str(UUID(int=6))},
+    "/api/lab/parallel-config": {"experiment_id": str(UUID(int=7))},
+    "/api/lab/graduate": {"experiment_id": str(UUID(int=7))},
+    "/api/lab/live-switch": {"cluster_id": str(UUID(int=8)), "model_id": str(UUID(int=6))},
 }
 ROLES = (OrganizationRole.VIEWER, OrganizationRole.MEMBER, OrganizationRole.ADMIN, OrganizationRole.OWNER)
 NEEDED = {

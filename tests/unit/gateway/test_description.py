@@ -27,6 +27,11 @@ def test_every_change_of_an_organisation_needs_more_than_a_viewer() -> None:
         "/api/auth/password",
         "/api/auth/ws-ticket",
         "/api/admin/safe-mode",
+        "/api/admin/models/upload",
+        "/api/lab/parallel",
+        "/api/lab/parallel-config",
+        "/api/lab/graduate",
+        "/api/lab/live-switch",
     }
 
 

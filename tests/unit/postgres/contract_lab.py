@@ -93,6 +93,8 @@ async def test_promoting_a_model_retires_the_one_before(database: Database) -> N
         assert (await tx.models.get(old.id)) == replace(old, status=ModelStatus.RETIRED)
         await tx.models.set_status(old.id, ModelStatus.TESTING)
         assert (await tx.models.get(old.id)) == replace(old, status=ModelStatus.TESTING)
+        await tx.models.note_problem(new.id, "is damaged")
+        assert (await tx.models.production(RISK_MODEL)).metrics == {"trees": 3, "problem": "is damaged"}
 
 
 async def test_a_comparison_is_changed_until_it_has_ended(database: Database) -> None:
