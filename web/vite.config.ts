@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { fakeApi } from "./tests/fake/plugin";
+import { fakeApi } from "./tests/fake/plugin.ts";
 
 /** Where a running platform is, for `npm run dev`. */
 const PLATFORM = process.env.SPOTOPT_URL ?? "http://127.0.0.1:8000";

@@ -43,6 +43,7 @@ const inside: RouteObject[] = [
     lazy: () => import("@/features/clusters/clusters"),
     children: [{ path: ":clusterId", lazy: () => import("@/features/clusters/drawer") }],
   },
+  { path: "clusters/:clusterId/plans/:planId", lazy: () => import("@/features/plans/plan") },
 ];
 
 export function makeRoutes(client: QueryClient): RouteObject[] {

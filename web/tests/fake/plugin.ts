@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
-import { answer } from "./api";
-import { makeWorld } from "./world";
+import { answer } from "./api.ts";
+import { makeWorld } from "./world.ts";
 
 export function fakeApi(): Plugin {
   const world = makeWorld();

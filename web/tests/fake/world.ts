@@ -1,7 +1,7 @@
 /** What the fake API knows: one organisation with its clusters, plans and audit log. */
 
 import type { AuditEntry, Cluster, Job, PlanBody, PlanSummary } from "@/shared/api/types";
-import { makePlan } from "./plans";
+import { makePlan } from "./plans.ts";
 
 const MICRO = 1_000_000;
 const MINUTE_MS = 60_000;

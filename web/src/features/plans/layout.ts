@@ -29,7 +29,7 @@ export interface Group {
 export function unitFor(nodes: readonly MapNode[], width: number): number {
   const largest = Math.sqrt(Math.max(1, ...nodes.map((node) => node.vcpus)));
   const total = nodes.reduce((sum, node) => sum + node.vcpus, 0);
-  const wanted = Math.sqrt((width * 520) / Math.max(1, total)) * 0.8;
+  const wanted = Math.sqrt((width * 620) / Math.max(1, total)) * 0.8;
   return Math.max(SMALLEST_UNIT, Math.min(LARGEST_BOX / largest, wanted, (width - 2) / largest));
 }
 
