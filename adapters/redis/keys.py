@@ -71,6 +71,11 @@ def agent_heartbeat(cluster_id: str) -> str:
     return f"agent:heartbeat:{cluster_id}"
 
 
+def discovery(organization_id: str) -> str:
+    """The channel of how far discoveries of an organisation's AWS accounts are."""
+    return f"discovery:{organization_id}"
+
+
 def agent_command(cluster_id: str) -> str:
     """The channel that wakes one cluster's agent."""
     return f"agent:command:{cluster_id}"

@@ -165,6 +165,9 @@ class Settings(BaseSettings):
     aws_endpoint_url: str = Field(
         "", description="Stands in for all of AWS in tests and demos; empty: AWS, or what AWS_ENDPOINT_URL says."
     )
+    account_scouts: int = Field(
+        1, ge=1, le=64, description="Processes that look into AWS accounts: one sees about 90 accounts a minute."
+    )
     aws_advisor_url: str = Field(
         "", description="Address of the Spot advisor's feed; empty: AWS' own, which is public."
     )

@@ -1,20 +1,20 @@
-"""A look at an account as JSON, to be compared with the next one after a restart."""
+"""A cluster as it was found, as JSON: compared with the next look after a restart, and launched from."""
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.aws.ports.discovery import Found
+from adapters.aws.ports.discovery import FoundCluster
 from domain.errors import InputError
 
-_FOUND: TypeAdapter[Found] = TypeAdapter(Found)
+_CLUSTER: TypeAdapter[FoundCluster] = TypeAdapter(FoundCluster)
 
 
-def to_json(found: Found) -> bytes:
+def to_json(found: FoundCluster) -> bytes:
     """What `from_json` reads."""
-    return _FOUND.dump_json(found)
+    return _CLUSTER.dump_json(found)
 
 
-def from_json(stored: bytes) -> Found:
-    """A look that `to_json` wrote.
+def from_json(stored: bytes) -> FoundCluster:
+    """A cluster that `to_json` wrote.
 
     Raises
     ------
@@ -22,7 +22,7 @@ def from_json(stored: bytes) -> Found:
         It is not one, or one of another version: discover anew.
     """
     try:
-        return _FOUND.validate_json(stored)
+        return _CLUSTER.validate_json(stored)
     except ValidationError as err:
         first = err.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -80,7 +80,7 @@ class MemoryMarket(MemoryRepository):
         self._view.platform_only()
         ours = self._view.all(Cluster, lambda cluster: cluster.status != ClusterStatus.DISCONNECTED)
         found = self._view.all(SeenCluster)
-        return tuple(sorted({cluster.region for cluster in (*ours, *found)}))
+        return tuple(sorted({c.region for c in ours} | {c.region for c in found}))
 
     def _put(self, region: str, name: str, zone_id: str | None, *, price: int, as_of: date) -> None:
         self._view.platform_only()

@@ -36,12 +36,13 @@ class PostgresMarket(Repository):
 
     async def put_spot(self, region: str, prices: Mapping[tuple[str, str], int], *, as_of: date) -> None:
         """Keep the Spot prices in force."""
-        await self._put(region, CapacityType.SPOT, prices, as_of=as_of)
+        rows = [(name, zone_id, price) for (name, zone_id), price in prices.items()]
+        await self._put(region, CapacityType.SPOT, rows, as_of=as_of)
 
     async def put_on_demand(self, region: str, prices: Mapping[str, int], *, as_of: date) -> None:
         """Keep on-demand prices by type."""
-        everywhere = {(name, None): price for name, price in prices.items()}
-        await self._put(region, CapacityType.ON_DEMAND, everywhere, as_of=as_of)
+        rows = [(name, None, price) for name, price in prices.items()]
+        await self._put(region, CapacityType.ON_DEMAND, rows, as_of=as_of)
 
     async def on_demand(self, region: str) -> Mapping[str, int]:
         """On-demand prices by type."""
@@ -71,14 +72,14 @@ class PostgresMarket(Repository):
         return tuple(row["region"] for row in await self._session.rows(SQL["regions_in_use"]))
 
     async def _put(
-        self, region: str, capacity_type: CapacityType, prices: Mapping[tuple[str, str | None], int], *, as_of: date
+        self, region: str, capacity_type: CapacityType, rows: Sequence[tuple[str, str | None, int]], *, as_of: date
     ) -> None:
         values = {
             "region": region,
             "capacity_type": capacity_type,
-            "instance_type": [name for name, _ in prices],
-            "zone_id": [zone_id for _, zone_id in prices],
-            "price": list(prices.values()),
+            "instance_type": [name for name, _, _ in rows],
+            "zone_id": [zone_id for _, zone_id, _ in rows],
+            "price": [price for _, _, price in rows],
             "as_of": as_of,
         }
         await self._session.run(SQL["put_prices"], values)
