@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.commands import PlanStatus
 from domain.fleet import ClusterStatus
 from domain.paging import MAX_PAGE
+from domain.spend import Rates
 from domain.validate import require_utc
 
 
@@ -143,6 +144,16 @@ class Totals:
     open_plans: int = 0
     plan_saving_micro_usd_per_h: int = 0
     plan_spot_saving_micro_usd_per_h: int = 0
+
+    @property
+    def rates(self) -> Rates:
+        """What they cost, and would have cost."""
+        return Rates(
+            cost_micro_usd_per_h=self.cost_micro_usd_per_h,
+            on_demand_micro_usd_per_h=self.on_demand_micro_usd_per_h,
+            baseline_micro_usd_per_h=self.baseline_micro_usd_per_h,
+            baseline_on_demand_micro_usd_per_h=self.baseline_on_demand_micro_usd_per_h,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,17 +16,19 @@ from domain.fleet import Cluster, ClusterStatus
 from domain.work import Job, JobStatus, JobTrigger
 from serve.auth.agents import make_key
 from serve.auth.callers import Manager, Member, Operator, Viewer
+from serve.gateway.answers import drop, kept
 from serve.gateway.auditing import entry
 from serve.gateway.context import Gateway, GatewayDep
-from serve.gateway.paging import Paging, to_answer
 from serve.gateway.problems import ProblemError, not_found, unavailable
+from serve.gateway.tables import WhichClusters, name_of, table_answer
+from serve.routes.connect import account_models
 from serve.routes.responses import CHANGES, OF_CLUSTER, SIGNED_IN
-from serve.schemas.base import PageAnswer
 from serve.schemas.clusters import (
     CheckModel,
     CheckState,
     ClusterDetail,
     ClusterModel,
+    ClusterPageAnswer,
     ConnectCluster,
     InstallAgent,
     InstallAnswer,
@@ -34,12 +36,15 @@ from serve.schemas.clusters import (
     LiveModel,
     VerifyAnswer,
 )
+from serve.schemas.connect import DiscoverAnswer, FoundClusterModel
 
 router = APIRouter(prefix="/clusters", tags=["clusters"])
 
 HEARTBEAT_FRESH = timedelta(seconds=90)
 """Three heartbeats of 30 s: an agent unheard of for longer is not there."""
 SNAPSHOT_FRESH = timedelta(minutes=5)
+LIST_KEPT_S = 60.0
+"""A list of clusters is at most so old; it is made anew when one is seen to have changed."""
 CHART = "spot-optimizer/spot-optimizer-agent"
 
 IdempotencyKey = Annotated[
@@ -53,12 +58,25 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.get("", responses=SIGNED_IN)
-async def list_clusters(caller: Viewer, paging: Paging, gateway: GatewayDep) -> PageAnswer[ClusterModel]:
-    """Clusters of the organisation, newest first."""
+@router.get("", responses=SIGNED_IN, response_model=ClusterPageAnswer)
+async def list_clusters(caller: Viewer, query: WhichClusters, gateway: GatewayDep) -> Response:
+    """Clusters of the organisation with what they run, cost and save; newest first unless asked otherwise."""
+
+    async def make() -> ClusterPageAnswer:
+        async with gateway.services.database.tenant(caller.home) as tx:
+            table = await tx.overviews.table(caller.home, query)
+        return table_answer(table, query)
+
+    return await kept(gateway, caller.home, f"clusters {name_of(query)}", ttl_s=LIST_KEPT_S, make=make)
+
+
+@router.get("/discover", responses=SIGNED_IN)
+async def discover(caller: Viewer, gateway: GatewayDep) -> DiscoverAnswer:
+    """EKS clusters found in all linked AWS accounts, connected or not, and how discovery stands."""
     async with gateway.services.database.tenant(caller.home) as tx:
-        page = await tx.clusters.page(caller.home, paging)
-    return to_answer(page, ClusterModel.model_validate)
+        found = await tx.sites.of_organization(caller.home)
+        accounts = await account_models(tx, caller.home)
+    return DiscoverAnswer(clusters=[FoundClusterModel.model_validate(one) for one in found], accounts=accounts)
 
 
 @router.post("/connect", status_code=201, responses=CHANGES)
@@ -87,6 +105,7 @@ async def connect(body: ConnectCluster, caller: Operator, request: Request, gate
             after={"name": cluster.name, "region": cluster.region},
         )
         await tx.audit.append([audited])
+    await drop(gateway, caller.home)
     return ClusterModel.model_validate(cluster)
 
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from domain.commands import PlanStatus
 from domain.fleet import ClusterStatus, PolicySection
 from domain.work import JobStatus, JobTrigger
-from serve.schemas.base import Answer, Body, Label
+from serve.schemas.base import Answer, Body, Label, PageAnswer
 
 Region = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$", max_length=32), Field(examples=["us-east-1"])
@@ -73,6 +73,46 @@ class ClusterModel(Answer):
             }
         }
     )
+
+
+class FleetModel(Answer):
+    """What a cluster runs and costs by its last snapshot. Money is micro-USD per hour."""
+
+    observed_at: datetime
+    nodes: int
+    spot_nodes: int
+    ready_nodes: int
+    unpriced_nodes: int = Field(description="nodes whose price nobody knows: they count nothing in money")
+    pods: int
+    pending_pods: int
+    spot_share: float = Field(description="of the nodes, 0 to 1")
+    cost_micro_usd_per_h: int
+    baseline_micro_usd_per_h: int = Field(description="see `baseline` of `/api/metrics/kpi`")
+    saving_micro_usd_per_h: int
+
+
+class LastPlanModel(Answer):
+    """The youngest plan of a cluster."""
+
+    id: UUID
+    generation: int
+    status: PlanStatus
+    created_at: datetime
+    saving_micro_usd_per_h: int = Field(description="what it takes off the bill")
+
+
+class ClusterRowModel(ClusterModel):
+    """A cluster as a row of a table."""
+
+    mode: str = Field(description="what becomes of plans: recommend, approve or automatic")
+    fleet: FleetModel | None = Field(description="absent before the first snapshot")
+    plan: LastPlanModel | None = Field(description="absent before the first plan")
+
+
+class ClusterPageAnswer(PageAnswer[ClusterRowModel]):
+    """A page of clusters, and how many there are on all pages."""
+
+    total: int
 
 
 class UsedModel(Answer):
