@@ -94,6 +94,22 @@ class RunFolder:
             raise InputError(str(path), "", f"cannot be written: {err.strerror}") from err
 
 
+def keep_report(folder: Path, html: str) -> Path:
+    """Put the report of a run beside its results.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = folder / REPORT
+    try:
+        path.write_text(html, encoding="utf-8")
+    except OSError as err:
+        raise InputError(str(path), "", f"cannot be written: {err.strerror}") from err
+    return path
+
+
 def _kind(value: Any) -> Kind:
     if isinstance(value, str):
         return Kind.TEXT

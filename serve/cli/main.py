@@ -15,6 +15,7 @@ from serve.cli.model import model
 from serve.cli.plan import plan
 from serve.cli.seed import seed
 from serve.cli.settings import settings
+from serve.cli.simulate import simulate
 from serve.cli.status import status
 from serve.cli.up import up
 
@@ -46,6 +47,7 @@ spotopt.add_command(settings)
 spotopt.add_command(seed)
 spotopt.add_command(audit)
 spotopt.add_command(model)
+spotopt.add_command(simulate)
 
 
 def run(arguments: list[str]) -> int:
