@@ -5,7 +5,7 @@ command twice (after a crash, say) meets what is already there.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -26,13 +26,6 @@ class AgentActionKind(StrEnum):
     DRAIN = "drain_node"
     LABEL = "label_node"
     UPDATE_DEPLOYMENT = "update_deployment"
-
-
-class AwsActionKind(StrEnum):
-    """What the service does at AWS."""
-
-    LAUNCH = "launch_spot"
-    TERMINATE = "terminate_instance"
 
 
 class Priority(IntEnum):
@@ -85,18 +78,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueAction(Command):
-    """Store an action for the agent: sign it, one row, pending until it expires.
-
-    ``plan`` is the generation of the plan that asks for it, ``None`` when an event does. ``job`` is told the end.
-    """
+    """Store an action for the agent: sign it, one row, pending until it expires."""
 
     action_id: str
     kind: AgentActionKind
     payload: Mapping[str, Any]
     expires_at: datetime
     reason: str
-    plan: int | None = None
-    job: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,21 +96,20 @@ class WithdrawActions(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskAws(Command):
-    """Have the AWS layer launch or terminate. Its end comes back as an action that finished.
+class BeginSaga(Command):
+    """Carry an accepted plan out. Its end comes back; asked for again, it goes on where it was."""
 
-    ``node`` is the Kubernetes name, or the plan's name of a new node, whose type, zone and market ``details`` name. A
-    launch has completed when the node is ready.
-    """
-
-    action_id: str
-    kind: AwsActionKind
-    node: str
+    saga: str
     plan: int
-    job: str
-    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortSaga(Command):
+    """Stop carrying a plan out and undo it where that can be; its end comes back as any other."""
+
+    saga: str
+    plan: int
     reason: str
-    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +231,7 @@ class RecomputeRequests(Command):
 class Persist(Command):
     """Store the state before anything else of this event is carried out.
 
-    One transaction with all that ends in a row: actions, plans, jobs, audit. What does not (planning, AWS, wake-ups,
+    One transaction with all that ends in a row: actions, plans, jobs, audit. What does not (planning, sagas, wake-ups,
     ticks) is asked for again after a restart.
     """
 

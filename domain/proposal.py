@@ -94,6 +94,8 @@ class Proposal:
         Workloads whose requests change.
     evictions
         Pods that have to move.
+    origin
+        The plan that it is a part of. Parts of one plan may use the same nodes: their room was shared out among them.
     saving_usd_per_h
         What it takes off the bill at the price of each launch's first pool; negative when it costs.
     """
@@ -107,6 +109,7 @@ class Proposal:
     launches: tuple[ProposedLaunch, ...] = ()
     workloads: tuple[str, ...] = ()
     evictions: int = 0
+    origin: str = ""
     saving_usd_per_h: float = 0.0
 
     def __post_init__(self) -> None:

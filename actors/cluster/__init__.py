@@ -9,6 +9,7 @@ What it holds to
 - Safe mode queues nothing, for an interruption either: what would be done is written to the audit log as a dry run, the
   registry still hears of it, and plans are still made. What it kept back is done when it ends, if there is still time.
 - A node is given up once for each instance: notices may come twice, late, in any order, or before the node is known.
-- One plan is made at a time, the most urgent first; one is carried out at a time, a few actions at once.
+- One plan is made at a time, the most urgent first. One is carried out at a time, by a saga that knows nothing of this
+  state; beside it only those that replace what AWS takes.
 - Whatever cannot be carried out says why: to the job, to the portal, to the audit log, and in the story of its cause.
 """

@@ -7,6 +7,8 @@ from enum import StrEnum
 from actors.cluster.records import ClusterSettings, NodeFacts, PlanBrief
 from domain.events import AgentEvent
 from domain.market import Pool
+from domain.saga import SagaStatus
+from solvers.decision import CapacityFailure
 
 
 class AskedBy(StrEnum):
@@ -105,11 +107,27 @@ class PlanRejected(Input):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFinished(Input):
-    """An action of the agent or of the AWS layer has ended."""
+    """An action of the agent has ended."""
 
     action_id: str
     ended: Ended
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaEnded(Input):
+    """A plan was carried out, or was not; ``at`` is when its saga ended.
+
+    ``removed`` are nodes that are gone by it, ``joined`` those that it has brought, ``capacity_failures`` its requests
+    that met no room.
+    """
+
+    saga: str
+    status: SagaStatus
+    reason: str = ""
+    removed: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    capacity_failures: tuple[CapacityFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from domain.commands import AgentActionKind, QueueAction
+from domain.commands import AgentActionKind
 from domain.errors import InvariantError
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ def _of_actions(state: "ClusterState") -> list[str]:
     for id_, command in state.in_flight.items():
         if id_ != command.action_id:
             problems.append(f"action {command.action_id} is kept as {id_}")
-        if not isinstance(command, QueueAction):
-            continue
         if state.safe_mode:
             problems.append(f"action {id_} is queued in safe mode")
         if command.kind is AgentActionKind.DRAIN:
@@ -36,8 +34,6 @@ def _of_actions(state: "ClusterState") -> list[str]:
             if node in drains:
                 problems.append(f"node {node} is drained twice at once")
             drains.add(node)
-        if command.plan is not None and (state.accepted is None or command.plan > state.accepted):
-            problems.append(f"action {id_} belongs to plan {command.plan}, which was not accepted")
         if not command.expires_at.tzinfo:
             problems.append(f"action {id_} expires at a time without a zone")
     return problems
@@ -45,16 +41,15 @@ def _of_actions(state: "ClusterState") -> list[str]:
 
 def _of_plans(state: "ClusterState") -> list[str]:
     problems: list[str] = []
-    run, asked = state.execution, state.asked
-    if run is not None:
-        if run.generation != state.accepted:
-            problems.append(f"plan {run.generation} is carried out, but plan {state.accepted} is the accepted one")
-        if state.safe_mode:
-            problems.append(f"plan {run.generation} is carried out in safe mode")
-        if run.step >= len(run.steps) or run.released > len(run.steps[run.step]):
-            problems.append(f"plan {run.generation} is past its end")
-        if min(run.pods_left.values(), default=0) < 0:
-            problems.append(f"plan {run.generation} has evicted more pods than it names")
+    asked = state.asked
+    for saga, run in state.executions.items():
+        if saga != run.saga:
+            problems.append(f"saga {run.saga} is kept as {saga}")
+        if state.accepted is None or run.brief.generation > state.accepted:
+            problems.append(f"plan {run.brief.generation} is carried out without having been accepted")
+    touched = [one.node for run in state.executions.values() for one in run.brief.removes]
+    if len(set(touched)) < len(touched):
+        problems.append("a node is removed by two plans at once")
     if asked is not None and asked.generation != state.last_generation:
         problems.append(f"plan {asked.generation} is asked for after plan {state.last_generation}")
     if state.accepted is not None and state.accepted > state.last_generation:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from actors.cluster.execution import abort, involved_nodes
+from actors.cluster.execution import abort
 from actors.cluster.planning import want
 from actors.cluster.records import EarlyNotice, Going, NodeFacts, PendingPods, RebalancePolicy, later
 from actors.cluster.turn import Turn
@@ -13,7 +13,6 @@ from domain.commands import (
     EvidenceKind,
     Outcome,
     Priority,
-    QueueAction,
     RecomputeRequests,
     ReportEvidence,
     WithdrawActions,
@@ -106,11 +105,7 @@ def act_on_going(turn: Turn) -> None:
 
 def _withdraw(turn: Turn, node: str) -> None:
     """What was asked for a node that has gone must not meet another node of its name."""
-    moot = tuple(
-        command.action_id
-        for command in turn.state.in_flight.values()
-        if isinstance(command, QueueAction) and command.plan is None and command.payload.get("node") == node
-    )
+    moot = tuple(command.action_id for command in turn.state.in_flight.values() if command.payload.get("node") == node)
     if moot:
         turn.emit(WithdrawActions(cause=turn.cause, action_ids=moot, reason=f"node {node} has gone"))
     for action_id in moot:
@@ -266,8 +261,8 @@ def _retire(turn: Turn, node: NodeFacts, *, kind: EvidenceKind, deadline: dateti
     turn.note(f"node {node.name} goes: {_WHY[kind]}")
     state.going[node.name] = _act(turn, going)
     turn.tell("node_going", {"node": node.name, "why": str(kind)})
-    if state.execution is not None and node.name in involved_nodes(state.execution):
-        abort(turn, f"node {node.name} goes: {_WHY[kind]}")
+    if before is None:  # a plan that was made for a node that goes brings its replacement
+        abort(turn, f"node {node.name} goes: {_WHY[kind]}", touching=(node.name,))
     if replace_it:
         priority = Priority.PENDING if kind is EvidenceKind.REBALANCE else Priority.INTERRUPTION
         want(turn, priority, f"replacement of node {node.name}: {_WHY[kind]}")

@@ -1,10 +1,11 @@
 """Plans are wanted, asked for one at a time by priority, and judged when they come."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from actors.cluster.execution import start
 from actors.cluster.inputs import AskedBy, OptimiseRequested, PlanApproved, PlanFailed, PlanReady, PlanRejected
-from actors.cluster.records import Asked, Mode, PlanBrief, Proposal, Wish, later
+from actors.cluster.records import Asked, ClusterSettings, Mode, PlanBrief, Proposal, Wish, later
 from actors.cluster.turn import Turn
 from domain.commands import (
     AskForSnapshot,
@@ -68,7 +69,7 @@ def send_next(turn: Turn) -> None:
     if state.asked is not None or not state.wishes:
         return
     wish = min(state.wishes, key=lambda one: one.priority)
-    if state.execution is not None and wish.priority is not Priority.INTERRUPTION:
+    if state.executions and wish.priority is not Priority.INTERRUPTION:
         return
     if state.snapshot_at is None or state.snapshot_at < later(turn.now, -state.settings.max_snapshot_age_s):
         if state.snapshot_asked_at is None or later(state.snapshot_asked_at, ASK_AGAIN_S) <= turn.now:
@@ -86,15 +87,20 @@ def on_ready(turn: Turn, event: PlanReady) -> None:
         turn.note(f"plan {plan.generation} is not waited for any more")
         return
     state.asked = None
+    state.past = replace(state.past, fallbacks=plan.fallbacks)
     with turn.because(asked.wish.cause):
         refusal = _why_refused(turn, plan, max_age_s=state.settings.max_snapshot_age_s)
         if refusal:
             _refuse(turn, plan, refusal)
             _again_or_fail(turn, asked.wish, refusal)
-        elif not any(plan.steps):
-            turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=PlanStatus.NO_CHANGE))
+        elif plan.changes_nothing:
+            text = (
+                f"nothing to change now: {plan.refused} proposals were refused" if plan.refused else "nothing to change"
+            )
+            no_change = PlanStatus.NO_CHANGE
+            turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=no_change, reason=text))
             turn.tell("plan_unneeded", {"plan": plan.generation})
-            _complete_jobs(turn, asked.wish, plan, "nothing to change")
+            _complete_jobs(turn, asked.wish, plan, text)
         else:
             _accept(turn, plan, asked.wish)
 
@@ -150,7 +156,7 @@ def give_up_waiting(turn: Turn) -> None:
         turn.emit(CancelPlan(cause=asked.wish.cause, request=asked.request, reason="it took too long"))
         with turn.because(asked.wish.cause):
             _again_or_fail(turn, asked.wish, f"no plan came within {PLAN_TIMEOUT_S} s")
-    if state.execution is not None:
+    if state.executions:
         return
     for wish in [one for one in state.wishes if later(one.since, WISH_PATIENCE_S) <= turn.now]:
         state.wishes.remove(wish)
@@ -160,10 +166,7 @@ def give_up_waiting(turn: Turn) -> None:
 
 
 def _approve(turn: Turn, plan: PlanBrief, event: PlanApproved) -> None:
-    running = turn.state.execution
-    refusal = _why_refused(turn, plan, max_age_s=turn.state.settings.approval_window_s)
-    if running is not None:
-        refusal = refusal or f"plan {running.generation} is being carried out"
+    refusal = _why_refused(turn, plan, max_age_s=turn.state.settings.approval_window_s) or _running(turn)
     if refusal:
         _refuse(turn, plan, refusal)
         _fail_jobs(turn, (event.job,), refusal, plan=event.generation)
@@ -173,12 +176,22 @@ def _approve(turn: Turn, plan: PlanBrief, event: PlanApproved) -> None:
     start(turn, plan, job=event.job)
 
 
+def stale_at(observed_at: datetime, settings: ClusterSettings) -> datetime:
+    """When a plan that awaits approval goes stale, by the time at which its cluster was observed."""
+    return later(observed_at, settings.approval_window_s)
+
+
+def _running(turn: Turn) -> str:
+    running = sorted(run.brief.generation for run in turn.state.executions.values())
+    return f"plan {running[0]} is being carried out" if running else ""
+
+
 def _why_not_now(turn: Turn, priority: Priority) -> str:
     state = turn.state
     if not state.connected:
         return "the agent is not connected"
-    if state.execution is not None:
-        return f"plan {state.execution.generation} is being carried out"
+    if running := _running(turn):
+        return running
     waiting = sum(len(wish.jobs) for wish in state.wishes) + (len(state.asked.wish.jobs) if state.asked else 0)
     if waiting >= MAX_JOBS:
         return f"{waiting} jobs wait for a plan already"
@@ -242,26 +255,34 @@ def _why_refused(turn: Turn, plan: PlanBrief, *, max_age_s: int) -> str:
     age_s = (turn.now - plan.observed_at).total_seconds()
     if age_s > max_age_s:
         return f"its snapshot is {age_s:.0f} s old, more than {max_age_s} s"
-    targets = {action.target for step in plan.steps for action in step if action.target}
-    lost = sorted(targets & state.going.keys())
-    return f"it counts on node {lost[0]}, which goes" if lost else ""
+    lost = sorted(state.going.keys() & frozenset(plan.uses))
+    if lost:
+        return f"it counts on node {lost[0]}, which goes"
+    taken = sorted(plan.nodes & {node for run in state.executions.values() for node in run.brief.nodes})
+    return f"node {taken[0]} is in a plan that is being carried out" if taken else ""
 
 
 def _accept(turn: Turn, plan: PlanBrief, wish: Wish) -> None:
-    state = turn.state
-    if state.settings.mode is Mode.AUTOMATIC:
+    state, settings = turn.state, turn.state.settings
+    if settings.mode is Mode.AUTOMATIC and not settings.cannot_act:
         job, *others = wish.jobs or (derived_id(state.cluster, turn.cause, "job", str(plan.generation)),)
         for other in others:
             turn.emit(CompleteJob(cause=turn.cause, job=other, text=f"done by job {job}", plan=plan.generation))
         start(turn, plan, job=job)
         return
-    if state.settings.mode is Mode.APPROVE:
+    reason = ""
+    if settings.mode is Mode.APPROVE and not settings.cannot_act:
         drop_proposal(turn, f"plan {plan.generation} takes its place")
         state.proposal = Proposal(brief=plan, cause=turn.cause, at=turn.now)
-        status, text = PlanStatus.AWAITING_APPROVAL, f"plan {plan.generation} awaits approval"
+        status, until = PlanStatus.AWAITING_APPROVAL, stale_at(plan.observed_at, settings)
+        reason = f"goes stale at {until.isoformat(timespec='seconds')}"
+        text = f"plan {plan.generation} awaits approval until {until.isoformat(timespec='seconds')}"
     else:
         status, text = PlanStatus.RECOMMENDED, f"plan {plan.generation} is recommended"
-    turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=status))
+        if settings.cannot_act and settings.mode is not Mode.RECOMMEND:
+            reason = f"it cannot be carried out: {settings.cannot_act}"
+            text += f"; {reason}"
+    turn.emit(StorePlan(cause=turn.cause, generation=plan.generation, status=status, reason=reason))
     turn.tell("plan_ready", {"plan": plan.generation, "status": str(status)})
     _complete_jobs(turn, wish, plan, text)
 

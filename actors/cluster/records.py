@@ -1,14 +1,14 @@
 """What a cluster's state is made of: small frozen values."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.commands import EvidenceKind, Priority
 from domain.market import CapacityType, Pool
 from domain.node import Node
-from domain.plan import ActionKind
+from solvers.decision import CapacityFailure, Disruption, Fallback
 
 EKS_NODE_GROUP = "eks.amazonaws.com/nodegroup"
 """Label of nodes of EKS managed groups. For Spot these replace a node on a rebalance recommendation by themselves."""
@@ -39,13 +39,15 @@ class ClusterSettings:
     cooldown_s
         Between routine plans (OPTIMIZATION_COOLDOWN).
     max_concurrent_actions
-        Actions of plans in flight at once (MAX_CONCURRENT_ACTIONS). Interruptions do not wait for them.
+        Nodes that a plan works on at once (MAX_CONCURRENT_ACTIONS). Interruptions do not wait for them.
     max_snapshot_age_s
         A plan made from an older snapshot is refused.
     approval_window_s
         How long a plan may await approval: the cluster has moved on after that.
     action_lifetime_s
         How long an agent may take to finish an action.
+    cannot_act
+        Why no plan can be carried out here, empty where one can: plans are only recommended then, whatever the mode.
     pending_debounce_s, pending_interval_s
         Pods that turn up pending within the first are planned together, and capacity is planned no more often than the
         second.
@@ -53,6 +55,7 @@ class ClusterSettings:
 
     mode: Mode = Mode.RECOMMEND
     rebalance: RebalancePolicy = RebalancePolicy.IGNORE
+    cannot_act: str = ""
     cooldown_s: int = 300
     max_concurrent_actions: int = 5
     max_snapshot_age_s: int = 300
@@ -156,39 +159,55 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanAction:
-    """One action of a plan, as far as carrying it out needs.
+class Leaving:
+    """A node that a plan removes, as the instance that was planned with, and the group that it belongs to."""
 
-    ``instance_type``, ``zone_id`` and ``capacity_type`` are those of the node to launch, empty for other kinds.
-    """
-
-    kind: ActionKind
     node: str
-    pod: str = ""
-    target: str = ""
-    reason: str = ""
-    instance_type: str = ""
-    zone_id: str = ""
-    capacity_type: str = ""
-    template: str = ""
-
-
-Steps = tuple[tuple[PlanAction, ...], ...]
+    instance_id: str
+    template: str
+    cordoned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanBrief:
-    """A plan without what only people and the checker need.
+    """A plan as it was decided, without what only people and whoever carries it out need.
 
-    ``observed_at`` is that of its snapshot. ``saving_micro_usd_per_h`` may be negative: capacity costs.
+    Parameters
+    ----------
+    observed_at
+        That of its snapshot.
+    launches
+        How many nodes it launches.
+    removes, uses
+        Nodes that it ends, and those that must stay for it to have sense.
+    fallbacks
+        What is bought on demand from now on, to be handed in with the next decision.
+    refused
+        How many proposals were refused.
+    saving_micro_usd_per_h
+        May be negative: capacity costs.
     """
 
     request: str
     generation: int
     parent: int | None
     observed_at: datetime
-    steps: Steps
+    launches: int = 0
+    removes: tuple[Leaving, ...] = ()
+    uses: tuple[str, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
+    refused: int = 0
     saving_micro_usd_per_h: int = 0
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there is nothing to carry out."""
+        return not self.launches and not self.removes
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Nodes that it touches or counts on."""
+        return frozenset(one.node for one in self.removes) | frozenset(self.uses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,22 +219,28 @@ class Proposal:
     at: datetime
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """The accepted plan while it is carried out. Changes as its actions end.
+    """An accepted plan while its saga carries it out. ``stopping`` says why it is given up, empty while it is not."""
 
-    ``step`` is the one under way, ``released`` how many of its actions were asked for. ``pods_left`` counts the
-    evictions still to come, by node; ``cordoned`` are nodes that this plan has cordoned.
-    """
-
-    generation: int
+    brief: PlanBrief
+    saga: str
     job: str
     cause: str
-    steps: Steps
-    step: int = 0
-    released: int = 0
-    pods_left: dict[str, int]
-    cordoned: list[str]
+    stopping: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What decisions remember of a cluster: when its nodes were touched, what was disrupted, what had no room.
+
+    ``changed`` is by node; ``fallbacks`` are those that the last decision left.
+    """
+
+    changed: Mapping[str, datetime] = field(default_factory=dict)
+    disruptions: tuple[Disruption, ...] = ()
+    capacity_failures: tuple[CapacityFailure, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """The state of one cluster. ``handle`` takes an event and gives commands; nothing else changes the state.
 
-Kept small: nodes as facts, no pods, no objects; a plan only while it is carried out or awaits approval.
+Kept small: nodes as facts, no pods, no objects; of plans only which nodes they touch, while they are carried out or
+await approval.
 """
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from actors.cluster import invariants
-from actors.cluster.execution import abort, advance, on_finished, pay_owed, stop_for_safe_mode
+from actors.cluster.execution import abort, ask_again, on_finished, on_saga_ended, stop_for_safe_mode
 from actors.cluster.inputs import (
     ActionFinished,
     AgentConnected,
@@ -24,6 +25,7 @@ from actors.cluster.inputs import (
     PoolFlagged,
     Restored,
     SafeModeSwitched,
+    SagaEnded,
     SnapshotReceived,
     Tick,
 )
@@ -47,6 +49,7 @@ from actors.cluster.records import (
     Going,
     Mode,
     NodeFacts,
+    Past,
     PendingPods,
     Proposal,
     StoryLine,
@@ -54,7 +57,7 @@ from actors.cluster.records import (
 )
 from actors.cluster.ticks import on_tick, schedule
 from actors.cluster.turn import Turn
-from domain.commands import AskAws, Command, Outcome, QueueAction, WakeAgent
+from domain.commands import Command, Outcome, QueueAction, WakeAgent
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_SEEN = 2_000
@@ -77,10 +80,12 @@ class ClusterState:
         Interruptions of instances that are no known nodes, by instance id.
     accepted
         Generation of the plan accepted last, the parent of every plan from now on.
+    executions
+        Plans that are carried out, by the id of their saga: one at most that is not about an interruption.
     in_flight
-        Actions asked for whose end is not known, by id.
-    owed
-        Nodes that safe mode keeps from being uncordoned, and the plan that had cordoned each.
+        Actions of the agent whose end is not known, by id; those of sagas are not among them.
+    past
+        What decisions remember.
     seen
         Ids of events and requests of the last five minutes.
     ticking_at
@@ -105,9 +110,9 @@ class ClusterState:
     asked: Asked | None = None
     wishes: list[Wish] = field(default_factory=list)
     proposal: Proposal | None = None
-    execution: Execution | None = None
-    in_flight: dict[str, QueueAction | AskAws] = field(default_factory=dict)
-    owed: dict[str, int] = field(default_factory=dict)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    in_flight: dict[str, QueueAction] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
     last_routine_at: datetime | None = None
     last_pending_at: datetime | None = None
     pending: PendingPods | None = None
@@ -181,6 +186,8 @@ def _dispatch(turn: Turn, event: Input) -> None:
             on_rejected(turn, event)
         case ActionFinished():
             on_finished(turn, event)
+        case SagaEnded():
+            on_saga_ended(turn, event)
         case PolicyChanged():
             _on_policy(turn, event)
         case SafeModeSwitched():
@@ -220,11 +227,11 @@ def _on_policy(turn: Turn, event: PolicyChanged) -> None:
     state = turn.state
     state.settings = event.settings
     turn.note(f"the policy has changed, mode {event.settings.mode}")
-    if event.settings.mode is not Mode.APPROVE:
-        drop_proposal(turn, f"the mode is {event.settings.mode} now")
+    reason = event.settings.cannot_act
+    if event.settings.mode is not Mode.APPROVE or reason:
+        drop_proposal(turn, reason or f"the mode is {event.settings.mode} now")
     if event.settings.mode is Mode.RECOMMEND:
         abort(turn, "the mode is recommend now")
-    advance(turn)
 
 
 def _on_safe_mode(turn: Turn, event: SafeModeSwitched) -> None:
@@ -238,13 +245,12 @@ def _on_safe_mode(turn: Turn, event: SafeModeSwitched) -> None:
         stop_for_safe_mode(turn)
     else:
         act_on_going(turn)
-        pay_owed(turn)
 
 
 def _on_connected(turn: Turn) -> None:
     turn.state.connected = True
     turn.note("the agent is there")
-    if any(isinstance(command, QueueAction) for command in turn.state.in_flight.values()):
+    if turn.state.in_flight:
         turn.emit(WakeAgent(cause=turn.event.id))
 
 
@@ -253,10 +259,8 @@ def _on_restored(turn: Turn) -> None:
     state = turn.state
     state.ticking_at = state.snapshot_asked_at = None
     turn.note("restored")
-    for command in state.in_flight.values():
-        if isinstance(command, AskAws) and command.expires_at > turn.now:
-            turn.emit(command)
-    if any(isinstance(command, QueueAction) for command in state.in_flight.values()):
+    ask_again(turn)
+    if state.in_flight:
         turn.emit(WakeAgent(cause=turn.event.id))
     if state.asked is not None:
         turn.emit(request_of(turn, state.asked))

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from actors.cluster.execution import on_finished
+from actors.cluster.execution import forget_old, on_finished
 from actors.cluster.inputs import ActionFinished, Ended
-from actors.cluster.planning import PLAN_TIMEOUT_S, WISH_PATIENCE_S, drop_proposal, give_up_waiting, want
+from actors.cluster.planning import PLAN_TIMEOUT_S, WISH_PATIENCE_S, drop_proposal, give_up_waiting, stale_at, want
 from actors.cluster.records import ClusterSettings, PendingPods, Proposal, later
 from actors.cluster.turn import Turn
 from domain.commands import Priority, Schedule
@@ -26,6 +26,7 @@ def on_tick(turn: Turn) -> None:
     state.seen = {id_: at for id_, at in state.seen.items() if turn.now - at <= EVENT_MAX_AGE}
     state.early = {id_: one for id_, one in state.early.items() if turn.now <= one.deadline}
     state.flagged = [flag for flag in state.flagged if flag.until > turn.now]
+    forget_old(turn)
     if state.pending is not None and _pending_due(state, state.pending) <= turn.now:
         with turn.because(state.pending.cause):
             want(turn, Priority.PENDING, "pods are pending for want of capacity")
@@ -51,7 +52,7 @@ def schedule(turn: Turn) -> None:
 
 def _deadlines(state: "ClusterState") -> list[datetime]:
     due = [later(command.expires_at, OVERDUE_S) for command in state.in_flight.values()]
-    if state.execution is None:
+    if not state.executions:
         due += [later(wish.since, WISH_PATIENCE_S) for wish in state.wishes]
     if state.asked is not None:
         due.append(later(state.asked.at, PLAN_TIMEOUT_S))
@@ -71,4 +72,4 @@ def _pending_due(state: "ClusterState", pending: PendingPods) -> datetime:
 
 
 def _proposal_due(proposal: Proposal, settings: ClusterSettings) -> datetime:
-    return later(proposal.brief.observed_at, settings.approval_window_s)
+    return stale_at(proposal.brief.observed_at, settings)

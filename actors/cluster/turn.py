@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from actors.cluster.inputs import AgentConnected, AgentLost, Input, PoolCleared, PoolFlagged, SnapshotReceived, Tick
-from actors.cluster.records import StoryLine, later
+from actors.cluster.records import StoryLine
 from domain.commands import (
     AgentActionKind,
-    AskAws,
     AskForSnapshot,
     Audit,
     Command,
@@ -29,7 +28,6 @@ MAX_STORY = 64
 """Lines of the story kept for each cluster: some days of a quiet one, some hours of a busy one."""
 
 BY_AGENT = "System (Queued for Agent)"
-BY_AWS = "System (Boto3)"
 
 _PASSING = (AgentConnected, AgentLost, PoolCleared, PoolFlagged, SnapshotReceived, Tick)
 """What these tell comes again after a restart, so they alone are no reason to store the state."""
@@ -95,15 +93,9 @@ class Turn:
         payload: Mapping[str, str],
         *,
         reason: str,
-        expires_at: datetime | None = None,
-        plan: int | None = None,
-        place: str = "",
-        job: str = "",
+        expires_at: datetime,
     ) -> bool:
-        """Queue an action for the agent; in safe mode only say so. Returns whether it was queued.
-
-        ``place`` is the action's in its plan, so that an action that a plan names twice has two ids.
-        """
+        """Queue an action for the agent; in safe mode only say so. Returns whether it was queued."""
         state = self.state
         resource = "/".join(payload[key] for key in ("namespace", "pod", "node") if payload.get(key))
         if state.safe_mode:
@@ -112,28 +104,17 @@ class Turn:
             return False
         command = QueueAction(
             cause=self.cause,
-            action_id=derived_id(
-                state.cluster, self.cause, place or self.event.id, kind, *sorted(payload.values()), str(plan)
-            ),
+            action_id=derived_id(state.cluster, self.cause, self.event.id, kind, *sorted(payload.values())),
             kind=kind,
             payload=payload,
-            expires_at=expires_at or later(self.now, state.settings.action_lifetime_s),
+            expires_at=expires_at,
             reason=reason,
-            plan=plan,
-            job=job,
         )
         state.in_flight[command.action_id] = command
         self.emit(command)
         text = f"queued: {_words(kind)} {resource}: {reason}"
         self.audit(kind, text, resource=resource, outcome=Outcome.SUCCESS, actor=BY_AGENT)
         return True
-
-    def ask_aws(self, command: AskAws) -> None:
-        """Ask the AWS layer for something (never called in safe mode)."""
-        self.state.in_flight[command.action_id] = command
-        self.emit(command)
-        text = f"asked AWS: {_words(command.kind)} {command.node}: {command.reason}"
-        self.audit(command.kind, text, resource=command.node, outcome=Outcome.SUCCESS, actor=BY_AWS)
 
     def finished(self) -> list[Command]:
         """All commands of the turn: what must be stored first, one wake-up at the end."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.execution.ports import Permit, Ruling, Where
+from actors.execution.ports import Membership, Permit, Ruling, Where
 from adapters.aws.ports.executor import (
     Choice,
     ClusterRef,
@@ -95,6 +95,18 @@ class AccountEc2:
     async def describe(self, where: Where, instance_ids: Sequence[str]) -> tuple[InstanceView, ...]:
         """One view for each id."""
         return tuple(status.view for status in await (await self._sites.executor(where)).describe(instance_ids))
+
+    async def memberships(self, where: Where, instance_ids: Sequence[str]) -> Mapping[str, Membership]:
+        """Groups of those of these instances that are in one."""
+        if not instance_ids:
+            return {}
+        executor = await self._sites.executor(where)
+        group_of = {one.instance_id: one.group for one in await executor.describe(instance_ids) if one.group}
+        groups = {name: (await executor.group(name)).size for name in sorted(set(group_of.values()))}
+        return {
+            instance: Membership(group=name, minimum=groups[name].min, desired=groups[name].desired)
+            for instance, name in group_of.items()
+        }
 
     async def terminate(self, where: Where, instance_id: str) -> None:
         """End an instance that is in no group."""

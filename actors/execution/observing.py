@@ -19,12 +19,12 @@ def observe(state: SagaState, look: ClusterLook) -> None:
             case StepKind.JOIN if track.order is not None:
                 _see_join(state, step, track.order)
             case StepKind.EMPTY:
-                _see_empty(state, step, track)
+                _see_empty(state, step, track, look)
             case StepKind.SETTLE:
                 if look.pending_pods == 0 and look.observed_at is not None and look.observed_at >= step.asked_at:
                     state.done(step, {})
             case StepKind.DETACH:
-                _see_detached(state, step, track)
+                _see_detached(state, step, track, look)
             case StepKind.GONE:
                 if state.sight.is_gone(track.instance_id):
                     state.done(step, {})
@@ -39,6 +39,8 @@ def _check_plan(state: SagaState, step: SagaStep, look: ClusterLook) -> None:
         return
     for removal in state.spec.removals:
         view = state.sight.node(removal.node)
+        if view is None and removal.emptied:
+            continue  # somebody else empties it and may have ended it: its instance is looked at
         if view is None or (removal.instance_id and view.instance_id != removal.instance_id):
             state.fail(state.ledger.change(step, result={"final": True}), f"node {removal.node} is not there any more")
             return
@@ -57,16 +59,20 @@ def _see_join(state: SagaState, step: SagaStep, order: LaunchOrder) -> None:
         state.done(step, {**step.result, "nodes": nodes})
 
 
-def _see_empty(state: SagaState, step: SagaStep, track: Track) -> None:
+def _see_empty(state: SagaState, step: SagaStep, track: Track, look: ClusterLook) -> None:
     view = state.sight.node(track.node)
-    if view is None or view.observed_at < step.asked_at:
+    if view is None:
+        if _has_left(track, step, look):
+            state.done(step, {})
         return
-    if view.cordoned and view.evictable_pods == 0:
+    if view.observed_at >= step.asked_at and view.cordoned and view.evictable_pods == 0:
         state.done(step, {})
 
 
-def _see_detached(state: SagaState, step: SagaStep, track: Track) -> None:
+def _see_detached(state: SagaState, step: SagaStep, track: Track, look: ClusterLook) -> None:
     view = state.sight.node(track.node)
+    if view is None and _has_left(track, step, look):
+        state.done(step, step.result)
     if view is None or view.observed_at < step.asked_at or view.volumes_in_use:
         return
     left = set(view.volumes_attached) - set(texts(step.result.get("detached")))
@@ -74,6 +80,12 @@ def _see_detached(state: SagaState, step: SagaStep, track: Track) -> None:
         state.ledger.change(step, result={**step.result, "left": sorted(left)})
     else:
         state.done(step, step.result)
+
+
+def _has_left(track: Track, step: SagaStep, look: ClusterLook) -> bool:
+    """Whether a node that somebody else empties is no node any more: what AWS takes does not wait for us."""
+    emptied = track.removal is not None and track.removal.emptied
+    return emptied and look.observed_at is not None and look.observed_at >= step.asked_at
 
 
 def _notice_gone(state: SagaState) -> None:

@@ -1,11 +1,10 @@
-"""Specifications of sagas, from decisions and from the single actions that a cluster's state machine asks for."""
+"""Specifications of sagas, from decisions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain.commands import AskAws, AwsActionKind
 from domain.errors import InputError
 from domain.proposal import Concern, ProposedLaunch, RatedPool
 from domain.saga import LaunchOrder, NodePoolRequirement, PricedPool, Removal, SagaSpec
@@ -15,17 +14,22 @@ from solvers.decision import Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedNode:
-    """What is known of a node that a plan removes."""
+    """What is known of a node that a plan removes.
+
+    ``lower_min_to`` is the minimum that its group must have for the node to end through it, where it must be lowered.
+    ``drained``: an agent was told to empty it already.
+    """
 
     instance_id: str
     asg: str = ""
-    price_micro_usd_per_h: int = 0
+    lower_min_to: int | None = None
     cordoned: bool = False
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What all orders of one plan share."""
+    """What all orders of one plan share. ``lifetime`` is until when after ``observed_at`` it may begin."""
 
     saga_id: UUID
     organization_id: UUID
@@ -79,35 +83,6 @@ def of_decision(
     )
 
 
-def of_action(
-    command: AskAws, frame: Frame, *, order: LaunchOrder | None = None, node: RemovedNode | None = None
-) -> SagaSpec:
-    """A saga for one launch, or for the end of one node that somebody else has emptied.
-
-    Raises
-    ------
-    InputError
-        What the action is about is not known.
-    """
-    if command.kind is AwsActionKind.LAUNCH and order is None:
-        raise InputError(f"launch {command.node}", "", "nothing is known to launch it from")
-    if command.kind is AwsActionKind.TERMINATE and node is None:
-        raise InputError(f"node {command.node}", "", "its instance is not known")
-    removals = (_emptied(command.node, node),) if node is not None else ()
-    return SagaSpec(
-        id=frame.saga_id,
-        organization_id=frame.organization_id,
-        cluster_id=frame.cluster_id,
-        observed_at=frame.observed_at,
-        stale_at=command.expires_at,
-        reason=command.reason,
-        launches=(order,) if order is not None else (),
-        removals=removals,
-        plan_generation=command.plan,
-        width=frame.width,
-    )
-
-
 def priced(pools: Iterable[RatedPool]) -> tuple[PricedPool, ...]:
     """Pools as they are ordered."""
     return tuple(PricedPool(pool=one.pool, price_micro_usd_per_h=to_micro_usd(one.price_usd_per_h)) for one in pools)
@@ -129,11 +104,8 @@ def _removal(name: str, node: RemovedNode, after: tuple[str, ...]) -> Removal:
         node=name,
         instance_id=node.instance_id,
         asg=node.asg,
-        price_micro_usd_per_h=node.price_micro_usd_per_h,
-        after=after,
+        lower_min_to=node.lower_min_to,
+        after=() if node.drained else after,
+        emptied=node.drained,
         was_cordoned=node.cordoned,
     )
-
-
-def _emptied(name: str, node: RemovedNode) -> Removal:
-    return Removal(node=name, instance_id=node.instance_id, asg=node.asg, emptied=True, was_cordoned=True)

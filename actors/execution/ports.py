@@ -26,6 +26,15 @@ class Where:
     cluster_id: UUID
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """The Auto Scaling group that an instance is in, and its size."""
+
+    group: str
+    minimum: int
+    desired: int
+
+
 class Ec2(Protocol):
     """The AWS half of a saga, in the account and region of the cluster."""
 
@@ -37,6 +46,9 @@ class Ec2(Protocol):
 
     async def describe(self, where: Where, instance_ids: Sequence[str]) -> tuple[InstanceView, ...]:
         """One view for each id; ids that EC2 does not know are ``ABSENT``."""
+
+    async def memberships(self, where: Where, instance_ids: Sequence[str]) -> Mapping[str, Membership]:
+        """Groups of those of these instances that are in one."""
 
     async def terminate(self, where: Where, instance_id: str) -> None:
         """End an instance that is in no group. One that has ended already is fine."""

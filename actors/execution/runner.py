@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Protocol
 from uuid import UUID, uuid5
 
 import structlog
@@ -21,13 +22,20 @@ from adapters.clock import Clock
 from adapters.postgres.ports import Database
 from domain.audit import AuditEntry
 from domain.errors import InvariantError, RejectedError, TransientError
-from domain.saga import OPEN_SAGAS, SagaSpec, SagaStatus, StoredSaga
+from domain.saga import OPEN_SAGAS, SagaSpec, SagaStatus, SagaStep, StoredSaga
 
 LOOK_EVERY_S = 5.0
 """A node takes a minute or more to join, and an agent tells of its actions by itself: a look is the second way."""
 
 MAX_PAUSE_S = 60.0
 _log = structlog.get_logger(__name__)
+
+
+class Watcher(Protocol):
+    """Hears of everything that sagas store."""
+
+    async def heard(self, saga: StoredSaga, steps: Sequence[SagaStep]) -> None:
+        """How a saga stands now, and which steps have changed. Must not raise: a saga goes on whoever listens."""
 
 
 class Runner:
@@ -37,14 +45,25 @@ class Runner:
     ----------
     database, hands, clock
         Where sagas are kept, what carries their questions out, the time.
+    watcher
+        Is told of each change once it is stored, and of ends that were stored before.
     look_every_s
         Between two looks at what nobody tells us of by itself; `poke` looks at once.
     """
 
-    def __init__(self, database: Database, hands: Hands, clock: Clock, *, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hands: Hands,
+        clock: Clock,
+        *,
+        watcher: Watcher | None = None,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         self._database = database
         self._hands = hands
         self._clock = clock
+        self._watcher = watcher
         self._look_every_s = look_every_s
         self._tasks: dict[UUID, asyncio.Task[StoredSaga]] = {}
         self._inboxes: dict[UUID, asyncio.Queue[Input]] = {}
@@ -117,6 +136,11 @@ class Runner:
             inbox.put_nowait(AbortAsked(at=self._clock.now(), reason=reason))
         return inbox is not None
 
+    def abort_all(self, cluster_id: UUID, reason: str) -> None:
+        """Stop all sagas of a cluster that run here."""
+        for saga_id in [one for one, cluster in self._clusters.items() if cluster == cluster_id]:
+            self.abort(saga_id, reason)
+
     def running(self) -> tuple[UUID, ...]:
         """Sagas that run here."""
         return tuple(self._inboxes)
@@ -167,6 +191,7 @@ class Runner:
     async def _live(self, run: "_Running") -> StoredSaga:
         inbox = self._inboxes[run.stored.id]
         if run.stored.ended_at is not None:
+            await self._tell(run, ())
             return run.stored
         event: Input = Resumed(at=self._clock.now())
         if run.stored.version == 1:
@@ -248,6 +273,11 @@ class Runner:
                 entries = [_entry(saga.spec, note, version=version, number=n, new=new) for n, note in enumerate(notes)]
                 await tx.audit.append(entries)
         run.stored = new
+        await self._tell(run, steps)
+
+    async def _tell(self, run: "_Running", steps: Sequence[SagaStep]) -> None:
+        if self._watcher is not None:
+            await self._watcher.heard(run.stored, steps)
 
 
 def _refuse_shared_nodes(spec: SagaSpec, others: Sequence[SagaSpec]) -> None:

@@ -9,18 +9,21 @@ from ray.actor import ActorHandle
 from ray.util.metrics import Gauge
 
 from actors import runtime
-from actors.cluster.inputs import ActionFinished, Ended, Input
+from actors.cluster.inputs import Input
+from actors.execution.agents import ConfigPermit
+from actors.execution.aws import AccountEc2
+from actors.execution.sites import AccountSites
 from actors.hosting.client import answered
 from actors.hosting.host import Host
 from actors.hosting.ports import ClusterView, Report, ReportAnswer
+from actors.hosting.rendezvous import host_of
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.risk.copy import RiskCopy
 from actors.services import Services
 from actors.shell import Shell
-from adapters.clock import Clock
 from adapters.redis import keys
 from adapters.redis.ports.bus import Gap
-from domain.commands import AskAws, ReportEvidence
+from domain.commands import ReportEvidence
 from domain.events import SpotInterruption
 from domain.market import Pool
 
@@ -67,23 +70,6 @@ class Actors:
         return self._handles[name]
 
 
-class NoAws:
-    """Stands where no AWS account can be reached: says so, and the plan is stopped and undone."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
-        """Refuse."""
-        return ActionFinished(
-            id=f"end of {command.action_id}",
-            at=self._clock.now(),
-            action_id=command.action_id,
-            ended=Ended.FAILED,
-            error=f"cannot {command.kind.replace('_', ' ')}: no AWS account is linked to cluster {cluster_id}",
-        )
-
-
 class ClusterHost(Shell):
     """Clusters of one host as an actor."""
 
@@ -99,7 +85,14 @@ class ClusterHost(Shell):
         self._keep_running(self._risk.run, what="copy of the flags")
         await asyncio.wait_for(self._risk.ready.wait(), timeout=runtime.CALL_TIMEOUT_S)
         actors = Actors(self._risk)
-        self._host = Host(services, planner=actors, registry=actors, aws=NoAws(services.clock))
+        hosts = services.settings.cluster_hosts
+        self._host = Host(
+            services,
+            planner=actors,
+            registry=actors,
+            ec2=AccountEc2(AccountSites(services), ConfigPermit(services)),
+            mine=lambda cluster_id: host_of(str(cluster_id), hosts) == self._index,
+        )
         self._host.start()
         self._keep_running(lambda: self._follow_config(services), what="changes of the configuration")
         self._keep_running(lambda: self._measure(services), what="gauges")

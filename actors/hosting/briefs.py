@@ -5,43 +5,33 @@ from uuid import UUID
 
 import orjson
 
-from actors.cluster.records import PlanAction, PlanBrief
+from actors.cluster.records import PlanBrief
+from actors.planning.codec import decision_to_json
 from actors.planning.order import PlanAnswer
 from domain.commands import PlanStatus, derived_id
-from domain.plan import Action, ActionKind, Plan, PlannedNode
+from domain.plan import Plan
 from domain.units import to_micro_usd
 from domain.work import StoredPlan
 
+DECISION = "decision"
+"""Under this key the decision lies in the body of a stored plan, beside what docs/plan.schema.json says of it."""
 
-def brief_of(plan: Plan, *, request: str, observed_at: datetime) -> PlanBrief:
-    """What the state machine needs of a plan."""
-    nodes = {node.name: node for node in plan.nodes}
-    last = max((action.step for action in plan.actions), default=0)
-    steps: list[list[PlanAction]] = [[] for _ in range(last)]
-    for action in plan.actions:
-        steps[action.step - 1].append(_action(action, nodes.get(action.node)))
+
+def brief_of(answer: PlanAnswer, plan: Plan, *, observed_at: datetime) -> PlanBrief:
+    """What the state machine needs of a plan and of what was decided about it."""
+    decision = answer.decision
+    chosen = decision.chosen if decision is not None else ()
     return PlanBrief(
-        request=request,
+        request=answer.request,
         generation=plan.generation,
         parent=plan.parent,
         observed_at=observed_at,
-        steps=tuple(tuple(step) for step in steps if step),
-        saving_micro_usd_per_h=to_micro_usd(plan.saving_usd_per_h),
-    )
-
-
-def _action(action: Action, node: PlannedNode | None) -> PlanAction:
-    launched = node is not None and action.kind is ActionKind.LAUNCH
-    return PlanAction(
-        kind=action.kind,
-        node=action.node,
-        pod=action.pod,
-        target=action.target,
-        reason=action.reason.text,
-        instance_type=node.instance_type if node and launched else "",
-        zone_id=node.zone.id if node and launched else "",
-        capacity_type=str(node.capacity_type) if node and launched else "",
-        template=node.template if node and launched else "",
+        launches=sum(len(one.proposal.launches) for one in chosen),
+        removes=answer.leaving,
+        uses=tuple(sorted({name for one in chosen for name in one.proposal.uses})),
+        fallbacks=decision.fallbacks if decision is not None else (),
+        refused=len(decision.refused) if decision is not None else 0,
+        saving_micro_usd_per_h=to_micro_usd(decision.saving_usd_per_h) if decision is not None else 0,
     )
 
 
@@ -55,7 +45,11 @@ def stored_plan(
     reason: str,
     now: datetime,
 ) -> StoredPlan:
-    """The row that is kept of a plan. Its id comes from cluster and generation: storing it twice stores it once."""
+    """The row that is kept of a plan, with its decision beside it.
+
+    Its id comes from cluster and generation: storing it twice stores it once.
+    """
+    decision = {DECISION: decision_to_json(answer.decision)} if answer.decision is not None else {}
     return StoredPlan(
         id=UUID(derived_id(answer.cluster, "stored plan", str(plan.generation))),
         organization_id=organization_id,
@@ -63,7 +57,7 @@ def stored_plan(
         generation=plan.generation,
         parent=plan.parent,
         status=status,
-        body=orjson.loads(answer.document),
+        body=orjson.loads(answer.document) | decision,
         cost_micro_usd_per_h=to_micro_usd(plan.cost_usd_per_h),
         planned_cost_micro_usd_per_h=to_micro_usd(plan.planned_cost_usd_per_h),
         lower_bound_micro_usd_per_h=to_micro_usd(plan.lower_bound_usd_per_h),

@@ -180,8 +180,6 @@ def _signed(cluster: Carried, command: QueueAction, *, key: SigningKey, now: dat
         key_id=action.key_id,
         signature=action.signature,
         reason=command.reason,
-        plan_generation=command.plan,
-        job_id=UUID(command.job) if command.job else None,
     )
 
 

@@ -10,7 +10,7 @@ import contextlib
 import ctypes
 import gc
 import heapq
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,16 +30,20 @@ from actors.cluster.inputs import (
     Tick,
 )
 from actors.cluster.notices import evidence_of
+from actors.execution.ports import Ec2, Where
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
+from actors.hosting.circumstances import circumstances_of
 from actors.hosting.hosted import Hosted, ended_meanwhile, view_of, wake
 from actors.hosting.messages import messages_of
 from actors.hosting.objects import SNAPSHOT_EVERY_S, store_objects, take_over
-from actors.hosting.ports import Aws, ClusterView, Planner, Registry, Report, ReportAnswer
+from actors.hosting.ports import ClusterView, Planner, Registry, Report, ReportAnswer
+from actors.hosting.sagas import Beginning, Sagas
 from actors.planning.order import PlanOrder
 from actors.services import Services
 from domain.commands import (
-    AskAws,
+    AbortSaga,
+    BeginSaga,
     CancelPlan,
     Command,
     Persist,
@@ -49,7 +53,7 @@ from domain.commands import (
     RequestPlan,
     Schedule,
 )
-from domain.delta import BaseMismatchError
+from domain.delta import BaseMismatchError, ObjectSet
 from domain.errors import InputError, RejectedError, SpotOptimizerError
 from domain.events import SpotInterruption
 
@@ -60,13 +64,30 @@ log = structlog.get_logger(__name__)
 
 
 class Host:
-    """The clusters of one host."""
+    """The clusters of one host.
 
-    def __init__(self, services: Services, *, planner: Planner, registry: Registry, aws: Aws) -> None:
+    Parameters
+    ----------
+    ec2
+        Launches and ends instances.
+    mine
+        Which clusters live here.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        planner: Planner,
+        registry: Registry,
+        ec2: Ec2,
+        mine: Callable[[UUID], bool] = lambda _: True,
+    ) -> None:
         self._services = services
         self._planner = planner
         self._registry = registry
-        self._aws = aws
+        self._mine = mine
+        self._sagas = Sagas(services, ec2=ec2, registry=registry, objects=self._objects, told=self.tell)
         self._awake: dict[UUID, Hosted] = {}
         self._waking: dict[UUID, asyncio.Lock] = {}
         self._ticks: list[tuple[datetime, str]] = []
@@ -75,7 +96,8 @@ class Host:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to tick, and to store objects and put idle clusters to sleep."""
+        """Begin to tick, to store objects and put idle clusters to sleep; go on with plans that are carried out."""
+        self._spawn(self._resume())
         self._spawn(self._tick_forever())
         self._spawn(self._sweep_forever())
 
@@ -86,6 +108,7 @@ class Host:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sagas.close()
 
     # What others ask
 
@@ -102,12 +125,15 @@ class Host:
                 await self._handle(hosted, AgentConnected(id=_new_id(), at=now))
             seen = SnapshotReceived(id=_new_id(), at=now, observed_at=report.at, nodes=hosted.nodes)
             await self._handle(hosted, seen)
+            self._sagas.poke(hosted.id)
             return ReportAnswer(need_full=False, nodes=len(hosted.nodes))
 
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         """Have the state machine handle something; returns when all it led to is stored."""
         async with self._turn(cluster_id) as hosted:
             await self._handle(hosted, event)
+        if isinstance(event, ActionFinished):
+            self._sagas.poke(cluster_id)
 
     async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
         """Tell the registry of a notice that is still on its way here: it changes nothing, so it waits for no turn."""
@@ -136,7 +162,8 @@ class Host:
                 await self.refresh(cluster_id)
 
     async def forget(self, cluster_id: UUID) -> None:
-        """Drop a cluster from memory."""
+        """Drop a cluster from memory, and stop what is carried out there."""
+        self._sagas.abort_all(cluster_id, "the cluster was disconnected")
         self._awake.pop(cluster_id, None)
 
     def counts(self) -> dict[str, int]:
@@ -235,19 +262,22 @@ class Host:
                     self._spawn(self._plan(hosted.id, self._order(hosted, command), command))
                 case CancelPlan(request=request):
                     self._spawn(self._planner.cancel(request))
-                case AskAws():
-                    self._spawn(self._ask_aws(hosted.id, hosted.organization_id, command))
+                case BeginSaga(saga=saga):
+                    self._spawn(self._sagas.begin(_beginning(hosted, saga)))
+                case AbortSaga(saga=saga, reason=reason):
+                    self._sagas.abort(saga, reason)
                 case Schedule(at=at):
                     heapq.heappush(self._ticks, (at, str(hosted.id)))
                     self._tick_added.set()
 
-    # Plans and AWS
+    # Plans
 
     def _order(self, hosted: Hosted, command: RequestPlan) -> PlanOrder | None:
         if hosted.observed_at is None:
             return None
         settings = self._services.settings
         flagged = self._registry.flagged(hosted.record.region, hosted.organization_id)
+        resting = self._sagas.resting()
         urgent = command.priority is Priority.INTERRUPTION
         return PlanOrder(
             request=command.request,
@@ -260,8 +290,8 @@ class Host:
             parent=command.parent,
             time_limit_s=settings.interruption_plan_time_limit_s if urgent else settings.plan_time_limit_s,
             ordered_at=self._now(),
-            excluded_nodes=command.excluded_nodes,
-            excluded_pools=tuple(sorted({*command.excluded_pools, *flagged})),
+            circumstances=circumstances_of(hosted.state, hosted.policy, resting=resting),
+            excluded_pools=tuple(sorted({*command.excluded_pools, *flagged, *resting})),
         )
 
     async def _plan(self, cluster_id: UUID, order: PlanOrder | None, command: RequestPlan) -> None:
@@ -275,15 +305,25 @@ class Host:
                 return
             generation = answer.plan.generation
             hosted.fresh[generation] = FreshPlan(answer=answer, observed_at=order.observed_at)
-            brief = brief_of(answer.plan, request=order.request, observed_at=order.observed_at)
+            brief = brief_of(answer, answer.plan, observed_at=order.observed_at)
             await self._handle(hosted, PlanReady(id=f"plan {order.request}", at=self._now(), plan=brief))
             hosted.fresh.pop(generation, None)
 
     def _failed(self, request: str, reason: str) -> PlanFailed:
         return PlanFailed(id=f"plan {request}", at=self._now(), request=request, reason=reason)
 
-    async def _ask_aws(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> None:
-        await self.tell(cluster_id, await self._aws.carry_out(cluster_id, organization_id, command))
+    # Sagas
+
+    async def _resume(self) -> None:
+        """Go on with sagas of this host's clusters, and wake those that wait for their ends."""
+        for cluster_id in await self._sagas.resume(self._mine):
+            with contextlib.suppress(RejectedError):
+                async with self._turn(cluster_id):
+                    pass
+
+    async def _objects(self, where: Where) -> tuple[ObjectSet, datetime] | None:
+        async with self._turn(where.cluster_id) as hosted:
+            return (hosted.objects, hosted.observed_at) if hosted.observed_at is not None else None
 
     # Time
 
@@ -332,6 +372,17 @@ class Host:
         task.add_done_callback(self._tasks.discard)
         # A task that is cancelled before it begins would leave its work open.
         task.add_done_callback(lambda _: work.close())
+
+
+def _beginning(hosted: Hosted, saga: str) -> Beginning:
+    state = hosted.state
+    return Beginning(
+        where=Where(organization_id=hosted.organization_id, cluster_id=hosted.id),
+        execution=state.executions[saga],
+        going=dict(state.going),
+        present=frozenset(state.nodes),
+        width=state.settings.max_concurrent_actions,
+    )
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -11,23 +11,19 @@ from actors.cluster.inputs import ActionFinished, Ended
 from actors.cluster.records import ClusterSettings, NodeFacts, facts_of
 from actors.cluster.state import ClusterState
 from actors.hosting.carrying import FreshPlan
-from actors.hosting.policies import cluster_settings, planning_policy
+from actors.hosting.policies import cluster_settings, planning_policy, why_not_to_act
 from actors.hosting.ports import ClusterView
 from actors.hosting.usage import total
 from adapters.kubernetes.snapshot import nodes_from_objects
 from adapters.postgres.ports import Transaction
 from adapters.settings import Keys
-from domain.commands import QueueAction
+from domain.config import SAFE_MODE
 from domain.delta import EMPTY, ObjectSet
 from domain.errors import RejectedError
 from domain.fleet import Cluster, ClusterStatus
 from domain.policy import Policy
 from domain.signing import SigningKey
 from domain.work import ActionStatus
-
-SAFE_MODE = "SAFE_MODE"
-"""Key of the configuration that admins switch; ``TRUE`` is on."""
-
 
 _ENDS = {
     ActionStatus.COMPLETED: Ended.COMPLETED,
@@ -91,7 +87,7 @@ class Hosted:
     def is_busy(self) -> bool:
         """Whether something is under way that ends by itself: such a cluster is not put to sleep."""
         state = self.state
-        return self.turn.locked() or bool(state.in_flight or state.asked or state.execution or self.fresh)
+        return self.turn.locked() or bool(state.in_flight or state.asked or state.executions or self.fresh)
 
 
 async def wake(
@@ -117,7 +113,8 @@ async def wake(
     policy = await tx.policies.get(cluster_id)
     if policy is None:
         raise RejectedError(f"there is no cluster {cluster_id}")
-    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s)
+    cannot_act = why_not_to_act(record, policy)
+    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s, cannot_act=cannot_act)
     hosted = Hosted(
         record=record,
         state=from_json(stored.body) if stored else _new_state(record),
@@ -154,7 +151,7 @@ def _new_state(record: Cluster) -> ClusterState:
 
 async def ended_meanwhile(tx: Transaction, hosted: Hosted) -> list[ActionFinished]:
     """Actions that ended while the cluster was not listening."""
-    waiting = [id_ for id_, command in hosted.state.in_flight.items() if isinstance(command, QueueAction)]
+    waiting = list(hosted.state.in_flight)
     if not waiting:
         return []
     open_ids = {str(action.id) for action in await tx.actions.open_of_cluster(hosted.id)}
@@ -184,7 +181,7 @@ def view_of(hosted: Hosted, *, awake: bool) -> ClusterView:
         safe_mode=state.safe_mode,
         accepted_generation=state.accepted,
         planning=state.asked is not None,
-        executing_generation=state.execution.generation if state.execution else None,
+        executing_generation=min((run.brief.generation for run in state.executions.values()), default=None),
         proposed_generation=state.proposal.brief.generation if state.proposal else None,
         used=total(hosted.usage),
         story=tuple(

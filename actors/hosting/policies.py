@@ -5,9 +5,10 @@ from typing import Any
 
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
 from domain.errors import InputError
-from domain.fleet import DEFAULT_POLICY, ClusterPolicy, PolicySection
+from domain.fleet import DEFAULT_POLICY, Cluster, ClusterPolicy, PolicySection
 from domain.market import Arch
 from domain.policy import Capacity, Policy
+from solvers.decision import DecisionPolicy
 
 USUAL_AGGRESSIVENESS = 40
 """Aggressiveness (0 to 100) at which a node must save what `domain.policy.Policy` says by default."""
@@ -53,7 +54,9 @@ def planning_policy(policy: ClusterPolicy, *, max_concurrent_actions: int) -> Po
         raise InputError(f"policy of cluster {policy.cluster_id}", "constraints", str(err)) from err
 
 
-def cluster_settings(policy: ClusterPolicy, config: Mapping[str, str], *, max_snapshot_age_s: float) -> ClusterSettings:
+def cluster_settings(
+    policy: ClusterPolicy, config: Mapping[str, str], *, max_snapshot_age_s: float, cannot_act: str = ""
+) -> ClusterSettings:
     """How the state machine treats the cluster; ``config`` is what admins have set for all.
 
     Raises
@@ -67,11 +70,33 @@ def cluster_settings(policy: ClusterPolicy, config: Mapping[str, str], *, max_sn
         return ClusterSettings(
             mode=Mode(str(strategy.get("mode", Mode.RECOMMEND))),
             rebalance=RebalancePolicy(str(strategy.get("rebalance", RebalancePolicy.IGNORE))),
+            cannot_act=cannot_act,
             max_snapshot_age_s=int(max_snapshot_age_s),
             **whole,
         )
     except ValueError as err:
         raise InputError(f"policy of cluster {policy.cluster_id}", "strategy", str(err)) from err
+
+
+def why_not_to_act(record: Cluster, policy: ClusterPolicy) -> str:
+    """Why no plan can be carried out in a cluster, empty where one can."""
+    if record.account_id is None:
+        return "no AWS account is linked to the cluster"
+    if policy.sections[PolicySection.KARPENTER].get("enabled"):
+        return "Karpenter is switched on, and the agent cannot change what it may launch"
+    return ""
+
+
+def decision_limits(policy: Policy, settings: ClusterSettings) -> DecisionPolicy:
+    """Limits of decisions. Where a person decides on each plan, that person is what keeps a cluster from flapping."""
+    automatic = settings.mode is Mode.AUTOMATIC
+    return DecisionPolicy(
+        base=policy,
+        cooldown_s=settings.cooldown_s,
+        window_share=DecisionPolicy().window_share if automatic else 1.0,
+        window_nodes=settings.max_concurrent_actions,
+        max_age_s=settings.max_snapshot_age_s,
+    )
 
 
 def _capacity(sections: Mapping[PolicySection, Mapping[str, Any]]) -> Capacity:

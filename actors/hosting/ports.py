@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from actors.cluster.inputs import ActionFinished, Input
+from actors.cluster.inputs import Input
 from actors.hosting.usage import Used
 from actors.planning.order import PlanAnswer, PlanOrder
-from domain.commands import AskAws, ReportEvidence
+from domain.commands import ReportEvidence
 from domain.delta import Delta
 from domain.events import SpotInterruption
 from domain.market import Pool
@@ -43,7 +43,8 @@ class ReportAnswer:
 class ClusterView:
     """A cluster as its host sees it now.
 
-    Counts are those of the last snapshot, ``used`` is what was measured last; times are UTC. Absent is what never came.
+    Counts are those of the last snapshot, ``used`` is what was measured last; times are UTC. The plan that is
+    executed is the oldest of them. Absent is what never came.
     """
 
     awake: bool
@@ -109,10 +110,3 @@ class Registry(Protocol):
 
     def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
         """Pools of a region that this organisation avoids now, from memory."""
-
-
-class Aws(Protocol):
-    """Launches and terminates instances."""
-
-    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
-        """Do what is asked, and say how it ended."""

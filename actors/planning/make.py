@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from actors.planning.deciding import decided
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.scoring.risk import RegionRisk, with_risk
 from adapters.catalog import load_catalog
@@ -15,9 +16,8 @@ from domain.delta import ObjectSet
 from domain.documents.plan_json import cluster_of, plan_to_json
 from domain.errors import InvariantError, RejectedError, TransientError
 from domain.market import CapacityType, Catalog, Pool
-from domain.plan import Plan
 from domain.snapshot import Snapshot
-from solvers.placement import Settings
+from solvers.placement import Settings, with_prices
 from solvers.planning import checked_plan
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None) -> PlanAnswe
     """
     started = time.monotonic()
     try:
-        plan, document = _planned(order, ask_risk)
+        return replace(_planned(order, ask_risk), seconds=time.monotonic() - started)
     except RejectedError as err:
         return PlanAnswer(
             request=order.request, cluster=order.cluster, failure=str(err), seconds=time.monotonic() - started
@@ -47,19 +47,13 @@ def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None) -> PlanAnswe
             is_bug=True,
             seconds=time.monotonic() - started,
         )
-    return PlanAnswer(
-        request=order.request,
-        cluster=order.cluster,
-        plan=plan,
-        document=document,
-        seconds=time.monotonic() - started,
-    )
 
 
-def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> tuple[Plan, bytes]:
+def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> PlanAnswer:
     objects = list(ObjectSet.from_bytes(order.objects).objects())
     whole = snapshot_from_objects(objects, region=None, zones=(), observed_at=order.observed_at, from_scratch=False)
-    snapshot = without_nodes(whole, order.excluded_nodes)
+    circumstances = order.circumstances
+    snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
     risk = _risk(order, whole, ask_risk)
     catalog = load_catalog(snapshot.region, zones=snapshot.zones)
     catalog = without_pools(with_risk(catalog, risk), order.excluded_pools)
@@ -67,7 +61,15 @@ def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> tuple[Plan, bytes]:
     used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
     notes = tuple(dict.fromkeys((*whole.notes, *catalog.notes, *made.notes)))
     plan = replace(made, generation=order.generation, parent=order.parent, notes=notes)
-    return plan, plan_to_json(plan, cluster=cluster_of(used, catalog)).encode()
+    decision, leaving = decided(order, plan, with_prices(whole, catalog), catalog=catalog)
+    return PlanAnswer(
+        request=order.request,
+        cluster=order.cluster,
+        plan=plan,
+        document=plan_to_json(plan, cluster=cluster_of(used, catalog)).encode(),
+        decision=decision,
+        leaving=leaving,
+    )
 
 
 def _risk(order: PlanOrder, snapshot: Snapshot, ask_risk: AskRisk | None) -> RegionRisk | None:
@@ -83,15 +85,18 @@ def _risk(order: PlanOrder, snapshot: Snapshot, ask_risk: AskRisk | None) -> Reg
         return None
 
 
-def without_nodes(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
-    """The snapshot once these nodes are gone: their pods wait for a place, their daemons end with them."""
+def without_nodes(snapshot: Snapshot, names: Sequence[str], *, covered: frozenset[str] = frozenset()) -> Snapshot:
+    """The snapshot once these nodes are gone: their pods wait for a place, their daemons end with them.
+
+    Pods of ``covered`` nodes are left out: nodes that are being launched are meant for them.
+    """
     gone = frozenset(names)
     if not gone:
         return snapshot
     pods = tuple(
         replace(pod, node_name="") if pod.node_name in gone else pod
         for pod in snapshot.pods
-        if not (pod.node_name in gone and (pod.is_daemon or pod.is_mirror))
+        if not (pod.node_name in gone and (pod.is_daemon or pod.is_mirror or pod.node_name in covered))
     )
     return replace(snapshot, nodes=tuple(node for node in snapshot.nodes if node.name not in gone), pods=pods)
 
@@ -106,5 +111,5 @@ def without_pools(catalog: Catalog, pools: Sequence[Pool]) -> Catalog:
         for offering in catalog.offerings
         if offering.capacity_type is not CapacityType.SPOT or offering.pool not in flagged
     )
-    note = f"{len(flagged)} Spot pools were left out because AWS has taken nodes there lately"
+    note = f"{len(flagged)} Spot pools were left out because AWS has taken nodes there lately or had no room"
     return replace(catalog, offerings=offerings, notes=(*catalog.notes, note))

@@ -1,12 +1,42 @@
 """What is asked of a planner, and what it answers. Both cross process boundaries."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from actors.cluster.records import Leaving, Past
 from domain.commands import Priority
 from domain.market import Pool
 from domain.plan import Plan
 from domain.policy import Policy
+from domain.proposal import Module
+from solvers.decision import Decision, DecisionPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a decision needs to know besides the cluster itself.
+
+    Parameters
+    ----------
+    going
+        Nodes that go and are to be replaced, and who proposes that.
+    covered
+        Those of them whose replacement is under way: their pods have places already.
+    busy
+        Nodes that a plan is at work on, and which.
+    resting
+        Pools that had no room a short while ago.
+    past, limits
+        What is remembered, what is allowed; the policy of the limits is that of the order.
+    """
+
+    going: Mapping[str, Module] = field(default_factory=dict)
+    covered: frozenset[str] = frozenset()
+    busy: Mapping[str, str] = field(default_factory=dict)
+    resting: frozenset[Pool] = frozenset()
+    past: Past = field(default_factory=Past)
+    limits: DecisionPolicy = field(default_factory=DecisionPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +57,8 @@ class PlanOrder:
         What is allowed and wanted.
     generation, parent
         Numbers of the plan: its own, and that of the accepted plan it builds on.
-    excluded_nodes
-        Nodes that are going: their pods need places, nothing is placed on them.
+    circumstances
+        What is decided by, and which nodes go: their pods need places, nothing is placed on them.
     excluded_pools
         Pools in which no Spot node may be launched.
     time_limit_s, seed
@@ -47,7 +77,7 @@ class PlanOrder:
     parent: int | None
     time_limit_s: float
     ordered_at: datetime
-    excluded_nodes: tuple[str, ...] = ()
+    circumstances: Circumstances = field(default_factory=Circumstances)
     excluded_pools: tuple[Pool, ...] = ()
     seed: int = 0
 
@@ -62,6 +92,10 @@ class PlanAnswer:
         ``None`` when there is none.
     document
         The plan as JSON (``docs/plan.schema.json``), for storage and for whoever reads it later; empty without a plan.
+    decision
+        What of it is carried out and what is not, and why; there whenever there is a plan.
+    leaving
+        The nodes that are removed by the decision.
     failure
         A sentence for the customer; empty with a plan.
     is_bug
@@ -74,6 +108,8 @@ class PlanAnswer:
     cluster: str
     plan: Plan | None = None
     document: bytes = b""
+    decision: Decision | None = None
+    leaving: tuple[Leaving, ...] = ()
     failure: str = ""
     is_bug: bool = False
     seconds: float = 0.0

@@ -1,11 +1,11 @@
 """Our policy in a simulation: hosts the production state machine of a cluster, as `actors.hosting` does in production.
 
 What decides is the production code, unchanged: `ClusterState` takes events and gives commands, `checked_plan` plans,
-`widened` names further pools, `RiskRegistry` flags. What is simulated is what is around it: time, the agent (which
-takes ``agent_s`` to hear and to act), AWS, Kubernetes.
+`decided` takes plans apart and chooses, `RiskRegistry` flags. What is simulated is what is around it: time, the agent
+(which takes ``agent_s`` to hear and to act), AWS, Kubernetes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,24 +20,29 @@ from actors.cluster.inputs import (
     PlanFailed,
     PlanReady,
     PoolFlagged,
+    SagaEnded,
     SnapshotReceived,
     Tick,
 )
 from actors.cluster.records import ClusterSettings, Mode
 from actors.cluster.state import ClusterState
 from actors.hosting.briefs import brief_of
+from actors.hosting.circumstances import circumstances_of
+from actors.planning.deciding import decided
 from actors.planning.make import without_nodes, without_pools
+from actors.planning.order import PlanAnswer, PlanOrder
 from actors.risk.evidence import Evidence
 from actors.risk.flags import FlagChange
+from actors.simulation.carrying import Carrying
 from actors.simulation.hazard import Hazards
 from actors.simulation.hive import Hive
 from actors.simulation.sight import Sight, pool_of
 from actors.simulation.stage import Stage
 from domain.commands import (
+    AbortSaga,
     AgentActionKind,
-    AskAws,
     AskForSnapshot,
-    AwsActionKind,
+    BeginSaga,
     Command,
     EvidenceKind,
     PlanStatus,
@@ -51,13 +56,14 @@ from domain.errors import InvariantError, RejectedError
 from domain.events import AgentEvent, NodeNotReady, PodPending, SpotInterruption
 from domain.market import CapacityType, Pool
 from domain.plan import Plan
-from domain.policy import Capacity, Policy
+from domain.policy import Policy
+from domain.proposal import ProposedLaunch
 from domain.units import HOURS_PER_MONTH
-from solvers.decision.widening import widened
-from solvers.placement import Settings
+from solvers.decision import Decision
+from solvers.placement import Settings, with_prices
 from solvers.planning import checked_plan
-from solvers.replay.cluster import EVICT_AGAIN_S, Cluster
-from solvers.replay.machine import Machine, SimPod
+from solvers.replay.cluster import Cluster
+from solvers.replay.machine import Machine
 from solvers.replay.machine import Stage as Step
 from solvers.replay.market import SECONDS_PER_H
 from solvers.replay.policies.base import Bystander
@@ -102,7 +108,8 @@ class Ours(Bystander):
         self._named: dict[str, Machine] = {}
         self._believed_s = 0.0
         self._loss_per_month = 0.0
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[int, tuple[Plan, Decision]] = {}
+        self._sagas: dict[str, Carrying] = {}
         self._index = {tape.pool: at for at, tape in enumerate(stage.market.tapes)}
 
     def begin(self, cluster: Cluster) -> None:
@@ -131,6 +138,7 @@ class Ours(Bystander):
     def on_lost(self, machine: Machine) -> None:
         """What was asked of the node has failed; one of which no notice came is found to be not ready."""
         self._end_actions(machine, Ended.FAILED, "the node has gone")
+        self._tell_sagas(lambda saga: saga.on_lost(machine))
         if machine.name in self.state.going or machine.name not in self.state.nodes:
             return
         event = NodeNotReady(
@@ -140,13 +148,14 @@ class Ours(Bystander):
         self._later(NOT_READY_S, self._report, event)
 
     def on_ready(self, machine: Machine) -> None:
-        """A node has joined: its launch is done."""
+        """A node has joined."""
         self._believe()
-        self._end_actions(machine, Ended.COMPLETED, "")
+        self._tell_sagas(lambda saga: saga.on_ready(machine))
 
     def on_drained(self, machine: Machine) -> None:
         """A drain is done."""
         self._end_actions(machine, Ended.COMPLETED, "")
+        self._tell_sagas(lambda saga: saga.on_drained(machine))
 
     def on_pending(self) -> None:
         """The agent tells of a pod without a place."""
@@ -222,8 +231,10 @@ class Ours(Bystander):
             match command:
                 case QueueAction():
                     self._later(self._conduct.agent_s, self._act, command)
-                case AskAws():
-                    self._later(self._conduct.agent_s, self._ask_aws, command)
+                case BeginSaga():
+                    self._later(self._conduct.agent_s, self._begin_saga, command)
+                case AbortSaga(saga=saga, reason=reason):
+                    self._later(0.0, self._stop_saga, (saga, reason))
                 case RequestPlan():
                     self._plan(command)
                 case ReportEvidence():
@@ -257,55 +268,57 @@ class Ours(Bystander):
             case AgentActionKind.DRAIN:
                 self._actions.setdefault(machine, []).append(command.action_id)
                 self.cluster.drain(machine)
-            case AgentActionKind.EVICT:
-                self._evict((command, machine))
             case _:
                 self._finish_action(command.action_id, Ended.FAILED, "is not simulated")
 
-    def _evict(self, subject: tuple[QueueAction, Machine]) -> None:
-        command, machine = subject
-        key = f"{command.payload['namespace']}/{command.payload['pod']}"
-        pod: SimPod | None = next((one for one in machine.pods if one.key == key), None)
-        if pod is None or self.cluster.evict(pod):
-            self._finish_action(command.action_id, Ended.COMPLETED)
-            self.cluster.settle()
-        elif self._at(self.cluster.now_s + EVICT_AGAIN_S) < command.expires_at:
-            self._later(EVICT_AGAIN_S, self._evict, subject)
+    def _begin_saga(self, command: BeginSaga) -> None:
+        """Carry a plan out; one that was stopped before it began is over."""
+        known = self._plans.get(command.plan)
+        if known is None or command.saga in self._sagas or command.saga not in self.state.executions:
+            return
+        self._believe()
+        saga = self._sagas[command.saga] = Carrying(self.cluster, command.saga)
+        stopping = self.state.executions[command.saga].stopping
+        if stopping:
+            saga.stop(stopping)
         else:
-            self._finish_action(command.action_id, Ended.EXPIRED, "its budget did not allow it in time")
+            saga.begin(known[1], self._launch)
+        self._tell_sagas(lambda _: None)
 
-    def _ask_aws(self, command: AskAws) -> None:
-        if command.kind is AwsActionKind.LAUNCH:
-            self._launch(command)
-            return
-        machine = self.cluster.machines.get(command.node)
-        if machine is not None:
-            self._believe()
-            self.cluster.end(machine)
-        self._finish_action(command.action_id, Ended.COMPLETED)
+    def _stop_saga(self, subject: tuple[str, str]) -> None:
+        saga = self._sagas.get(subject[0])
+        if saga is not None:
+            saga.stop(subject[1])
+        self._tell_sagas(lambda _: None)
 
-    def _launch(self, command: AskAws) -> None:
-        """Ask for the planned pool or one of its like; where none has room, for the planned type on demand."""
-        market, details = self._stage.market, command.details
-        pool = Pool(
-            region=market.region, zone_id=details["zone_id"], instance_type=details["instance_type"]
-        )  # fmt: skip
-        kind, zone = market.types[pool.instance_type], market.zones[pool.zone_id]
-        machine: Machine | None = None
-        if details["capacity_type"] == CapacityType.SPOT:
-            machine = self._launch_spot(pool)
-        if machine is None and self._conduct.policy.capacity is Capacity.SPOT:
-            self._finish_action(command.action_id, Ended.FAILED, "no pool has room")
-            return
-        machine = machine or self.cluster.launch_on_demand(kind, zone)
-        self._actions.setdefault(machine, []).append(command.action_id)
+    def _tell_sagas(self, tell: Callable[[Carrying], None]) -> None:
+        """Tell all plans under way of something, and the state machine of those that have ended by it."""
+        for saga in list(self._sagas.values()):
+            tell(saga)
+        for saga in [one for one in self._sagas.values() if one.ended is not None]:
+            del self._sagas[saga.saga]
+            self._later(0.0, self._saga_ended, saga)
 
-    def _launch_spot(self, pool: Pool) -> Machine | None:
-        avoid = tuple(flag.pool for flag in self.state.flagged if flag.until > self.state.now)
-        pools = widened(
-            pool, CapacityType.SPOT, catalog=self._sight.catalog(), policy=self._conduct.policy, avoid=avoid
-        )
-        tapes = [self._stage.market.tapes[self._index[one.pool]] for one in pools]
+    def _saga_ended(self, saga: Carrying) -> None:
+        if saga.ended is not None:
+            self._feed(
+                SagaEnded(
+                    id=self._id("end"), at=self._now(), saga=saga.saga, status=saga.ended, reason=saga.reason,
+                    removed=tuple(saga.removed), joined=tuple(saga.joined),
+                )
+            )  # fmt: skip
+
+    def _launch(self, wanted: ProposedLaunch) -> Machine | None:
+        """Ask for one of the Spot pools; where none has room, on demand, if the decision names that."""
+        market = self._stage.market
+        machine = self._launch_spot([one.pool for one in wanted.spot]) if wanted.spot else None
+        if machine is None and wanted.on_demand:
+            pool = wanted.on_demand[0].pool
+            machine = self.cluster.launch_on_demand(market.types[pool.instance_type], market.zones[pool.zone_id])
+        return machine
+
+    def _launch_spot(self, pools: Sequence[Pool]) -> Machine | None:
+        tapes = [self._stage.market.tapes[self._index[pool]] for pool in pools]
         _, refused = self.cluster.cloud.choose(tapes)
         for tape in refused:
             self._tell(tape.pool, EvidenceKind.CAPACITY, self._id("refusal"), known=True)
@@ -313,7 +326,9 @@ class Ours(Bystander):
 
     def _plan(self, request: RequestPlan) -> None:
         """Plan what is seen now; the answer comes when planning has taken its time."""
-        snapshot = without_nodes(self._sight.snapshot(at=self._now()), request.excluded_nodes)
+        now, whole = self._now(), self._sight.snapshot(at=self._now())
+        circumstances = circumstances_of(self.state, self._conduct.policy, resting=frozenset())
+        snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
         catalog = without_pools(self._sight.catalog(), request.excluded_pools)
         self.cluster.tally.plans += 1
         answer: PlanReady | PlanFailed
@@ -326,9 +341,18 @@ class Ours(Bystander):
             answer = PlanFailed(id=self._id("failed"), at=self._now(), request=request.request, reason=str(err))
         else:
             plan = replace(plan, generation=request.generation, parent=request.parent)
-            self._plans = {request.generation: plan}
-            brief = brief_of(plan, request=request.request, observed_at=self._now())
-            answer = PlanReady(id=self._id("plan"), at=self._now(), plan=brief)
+            order = PlanOrder(
+                request=request.request, cluster=self.state.cluster, priority=request.priority, objects=b"",
+                observed_at=now, policy=self._conduct.policy, generation=request.generation, parent=request.parent,
+                time_limit_s=0.0, ordered_at=now, circumstances=circumstances, excluded_pools=request.excluded_pools,
+            )  # fmt: skip
+            decision, leaving = decided(order, plan, with_prices(whole, catalog), catalog=catalog)
+            self._plans[request.generation] = (plan, decision)
+            self._plans = {number: known for number, known in self._plans.items() if number > request.generation - 10}
+            made = PlanAnswer(
+                request=request.request, cluster=self.state.cluster, plan=plan, decision=decision, leaving=leaving
+            )
+            answer = PlanReady(id=self._id("plan"), at=now, plan=brief_of(made, plan, observed_at=now))
         self._later(self._conduct.plan_s, self._answer, answer)
 
     def _answer(self, answer: PlanReady | PlanFailed) -> None:
@@ -337,10 +361,10 @@ class Ours(Bystander):
     def _count(self, command: StorePlan) -> None:
         if command.status in (PlanStatus.FAILED, PlanStatus.REFUSED):
             self.cluster.tally.failed_plans += 1
-        plan = self._plans.get(command.generation)
-        if plan is not None and command.status in (PlanStatus.ACCEPTED, PlanStatus.NO_CHANGE):
+        known = self._plans.get(command.generation)
+        if known is not None and command.status in (PlanStatus.ACCEPTED, PlanStatus.NO_CHANGE):
             self._believe()
-            self._loss_per_month = plan.risk_after.loss_probability_per_month
+            self._loss_per_month = known[0].risk_after.loss_probability_per_month
 
     def _believe(self) -> None:
         """Add up what was to be expected since then: of each node by its rate, of large losses by the plan."""

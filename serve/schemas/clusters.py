@@ -256,13 +256,6 @@ class PlanModel(Answer):
     job_id: UUID | None
 
 
-class PlanDetail(Answer):
-    """A plan with its body (docs/plan.schema.json)."""
-
-    plan: PlanModel
-    body: Mapping[str, Any]
-
-
 class PolicyAnswer(Answer):
     """The policy of a cluster. What was never set is there with its default; ``version`` is 0 while nothing was."""
 

@@ -1,9 +1,8 @@
 """What was decided: one plan of action, and a reason for all that is not in it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from domain.plan import Reason
 from domain.proposal import Proposal
@@ -35,12 +34,13 @@ class Chosen:
     """A proposal that is carried out.
 
     ``proposal`` has its launches as they are to be bought: without pools that are avoided, on demand where a template
-    has fallen back. ``reason`` says why it is done, ``changes`` what was changed of it and why.
+    has fallen back. ``reason`` says why it is done, ``changes`` what was changed of it and why. ``payback_h`` is absent
+    where it saves nothing: it is done for another reason then.
     """
 
     proposal: Proposal
     reason: Reason
-    payback_h: float
+    payback_h: float | None
     changes: tuple[Reason, ...] = ()
 
 
@@ -73,26 +73,3 @@ class Decision:
     def saving_usd_per_h(self) -> float:
         """What it takes off the bill, negative when it costs."""
         return sum(one.proposal.saving_usd_per_h for one in self.chosen)
-
-    def as_json(self) -> dict[str, Any]:
-        """The decision as an object that JSON can hold."""
-        return {
-            "saving_usd_per_h": self.saving_usd_per_h,
-            "chosen": [_plain(one) for one in self.chosen],
-            "refused": [_plain(one) for one in self.refused],
-            "fallbacks": [_plain(one) for one in self.fallbacks],
-        }
-
-
-def _plain(value: Any) -> Any:
-    return _jsonable(asdict(value))
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _jsonable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(inner) for inner in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, StrEnum) else value

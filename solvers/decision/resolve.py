@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import isfinite
 
 from domain.errors import InputError
 from domain.plan import Reason
@@ -73,7 +74,8 @@ class _Table:
             return
         for key in _claims(case.proposal):
             self.holder[key] = case.proposal
-        chosen = Chosen(proposal=case.proposal, reason=case.proposal.reason, payback_h=case.payback_h, changes=changes)
+        hours = case.payback_h if isfinite(case.payback_h) else None
+        chosen = Chosen(proposal=case.proposal, reason=case.proposal.reason, payback_h=hours, changes=changes)
         self.chosen.append(chosen)
 
     def _unentangled(self, case: Case, changes: tuple[Reason, ...]) -> tuple[Case, tuple[Reason, ...]]:
@@ -90,7 +92,7 @@ class _Table:
         return replace(case, proposal=changed), (*changes, Reason(code="entangled", text=text))
 
     def _conflict(self, proposal: Proposal) -> Refusal | None:
-        claimed = sorted(key for key in _claims(proposal) if key in self.holder)
+        claimed = sorted(key for key in _claims(proposal) if key in self.holder and not self._shared(key, proposal))
         if not claimed:
             return None
         winner = self.holder[claimed[0]]
@@ -98,15 +100,21 @@ class _Table:
         text = f"{claimed[0]} is taken by {winner.module} {winner.id}"
         return refuse(proposal, rule, text, against=winner.id)
 
-    def _limits(self, proposal: Proposal) -> Refusal | None:
-        """Nodes at once and nodes per window. What is urgent counts, and is not held up by the window.
+    def _shared(self, key: str, proposal: Proposal) -> bool:
+        """Whether a node is only used, by a part of the same plan as well."""
+        other, name = self.holder[key], key.removeprefix("node ")
+        return bool(other.origin) and other.origin == proposal.origin and name in other.uses and name in proposal.uses
 
-        A saga works on no more nodes at once than are allowed, so a larger proposal is taken when nothing else goes on.
+    def _limits(self, proposal: Proposal) -> Refusal | None:
+        """Nodes at once and nodes per window. What is urgent is not held up by the window.
+
+        All that is chosen goes into one saga, which works on no more nodes at once than are allowed: only what others
+        work on already counts.
         """
         if proposal.concern is Concern.LOSS or not proposal.removes:
             return None
         most = self.policy.base.max_concurrent_actions
-        at_once = len(self.facts.busy) + self._removed(Concern.STABILITY)
+        at_once = len(self.facts.busy)
         if at_once + min(len(proposal.removes), most) > most:
             text = f"{at_once} nodes are being worked upon, {most} may be at once"
             return refuse(proposal, Rule.CONCURRENCY, text)

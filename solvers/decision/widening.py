@@ -21,14 +21,14 @@ def widened(
     The zone stays: volumes and spread may depend upon it. Burstable and bare metal types only where the policy allows
     them; the same architecture and number of GPUs always.
     """
-    planned = catalog.types[pool.instance_type]
+    planned = catalog.types.get(pool.instance_type)
     offerings = [
         one
         for one in catalog.offerings
         if one.capacity_type is capacity_type and one.pool.zone_id == pool.zone_id and one.pool.region == pool.region
     ]
     price = next((one.price_usd_per_h for one in offerings if one.pool == pool), None)
-    if price is None:
+    if price is None or planned is None:
         return ()
     avoided = frozenset(avoid)
     suitable = [

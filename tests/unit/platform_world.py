@@ -10,22 +10,26 @@ from uuid import UUID
 
 import pytest
 
-from actors.cluster.inputs import ActionFinished, Ended
+from actors.execution.agents import ConfigPermit
+from actors.execution.aws import AccountEc2, Source
+from actors.execution.ports import Where
 from actors.hosting.host import Host
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.services import Services
 from adapters.aws.memory import MemoryAws
+from adapters.aws.memory.executor import MemoryCloud, MemoryExecutor
+from adapters.aws.ports.executor import ClusterRef, Ec2Executor, TemplateRef
 from adapters.clock import VirtualClock
 from adapters.postgres.memory import MemoryDatabase
 from adapters.redis.hub import memory_hub
 from adapters.settings import load_keys, load_settings
-from domain.commands import AskAws, ReportEvidence
-from domain.fleet import ApiKey, Cluster, ClusterStatus, SealedKey
+from domain.commands import ReportEvidence
+from domain.fleet import Account, AccountStatus, ApiKey, Cluster, ClusterStatus, SealedKey
 from domain.market import Pool
 from domain.signing import SigningKey, derive_signing_key
 from domain.tenancy import Organization, OrganizationRole, User, UserRole
 
-CLUSTER, ORGANIZATION, KEY = UUID(int=1), UUID(int=2), UUID(int=3)
+CLUSTER, ORGANIZATION, KEY, ACCOUNT = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 TOKEN = "so_token-of-the-test"
 SIGNING: SigningKey = derive_signing_key(TOKEN, str(CLUSTER))
 
@@ -68,20 +72,21 @@ class HandRegistry:
 
 
 @dataclass
-class HandAws:
-    """Does at once what is asked."""
+class HandSites:
+    """One account in memory, with subnets in three zones."""
 
     clock: VirtualClock
-    asked: list[AskAws] = field(default_factory=list)
+    cloud: MemoryCloud = field(default_factory=MemoryCloud)
 
-    async def carry_out(self, cluster_id: UUID, organization_id: UUID, command: AskAws) -> ActionFinished:
-        self.asked.append(command)
-        return ActionFinished(
-            id=f"end of {command.action_id}",
-            at=self.clock.now(),
-            action_id=command.action_id,
-            ended=Ended.COMPLETED,
-        )
+    async def executor(self, where: Where) -> Ec2Executor:
+        return MemoryExecutor(self.cloud, self.clock)
+
+    async def cluster(self, where: Where) -> ClusterRef:
+        return ClusterRef(id=str(where.cluster_id), name="web")
+
+    async def source(self, where: Where, template: str) -> Source:
+        subnets = {f"use1-az{n}": f"subnet-{n}" for n in (1, 2, 4, 6)}
+        return Source(template=TemplateRef(id="lt-1", version="1"), subnets=subnets)
 
 
 @dataclass
@@ -92,12 +97,13 @@ class World:
     clock: VirtualClock
     planner: HandPlanner
     registry: HandRegistry
-    aws: HandAws
+    sites: HandSites
     host: Host
 
     def another_host(self) -> Host:
         """A host that knows nothing but what is stored."""
-        return Host(self.services, planner=self.planner, registry=self.registry, aws=self.aws)
+        ec2 = AccountEc2(self.sites, ConfigPermit(self.services))
+        return Host(self.services, planner=self.planner, registry=self.registry, ec2=ec2)
 
 
 @pytest.fixture
@@ -114,9 +120,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         aws=MemoryAws(clock),
     )
     await _sign_up(services)
-    planner, registry, aws = HandPlanner(), HandRegistry(), HandAws(clock)
-    host = Host(services, planner=planner, registry=registry, aws=aws)
-    yield World(services=services, clock=clock, planner=planner, registry=registry, aws=aws, host=host)
+    planner, registry, sites = HandPlanner(), HandRegistry(), HandSites(clock)
+    host = Host(services, planner=planner, registry=registry, ec2=AccountEc2(sites, ConfigPermit(services)))
+    yield World(services=services, clock=clock, planner=planner, registry=registry, sites=sites, host=host)
     await host.close()
 
 
@@ -142,9 +148,21 @@ async def _sign_up(services: Services) -> None:
         status=ClusterStatus.ACTIVE,
         created_at=now,
         updated_at=now,
+        account_id=ACCOUNT,
+    )
+    account = Account(
+        id=ACCOUNT,
+        organization_id=ORGANIZATION,
+        aws_account_id="111111111111",
+        role_arn="arn:aws:iam::111111111111:role/spot-optimizer",
+        external_id="spot-optimizer-test",
+        status=AccountStatus.ACTIVE,
+        created_at=now,
+        updated_at=now,
     )
     async with services.database.platform() as tx:
         await tx.organizations.sign_up(organization, owner)
+        await tx.accounts.create(account)
         await tx.clusters.create(cluster)
         await tx.api_keys.create(
             ApiKey(

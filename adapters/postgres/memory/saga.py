@@ -65,6 +65,12 @@ class MemorySagas(MemoryRepository):
         self._view.platform_only()
         return self._open(cluster_ids)
 
+    async def open_clusters(self) -> tuple[UUID, ...]:
+        """Clusters with sagas that have not ended."""
+        self._view.platform_only()
+        found = self._view.all(StoredSaga, lambda saga: saga.status in OPEN_SAGAS)
+        return tuple(sorted({saga.cluster_id for saga in found}))
+
     async def prune(self, ended_before: datetime, *, most: int = 1_000) -> int:
         """Delete sagas that ended before that time."""
         self._view.platform_only()

@@ -42,5 +42,8 @@ class Sagas(Protocol):
     async def open_of_clusters(self, cluster_ids: Sequence[UUID]) -> tuple[StoredSaga, ...]:
         """Those of many clusters that have not ended, for a runner that starts (platform scope)."""
 
+    async def open_clusters(self) -> tuple[UUID, ...]:
+        """Clusters with sagas that have not ended, for a host that starts (platform scope)."""
+
     async def prune(self, ended_before: datetime, *, most: int = 1_000) -> int:
         """Delete sagas that ended before that time, with their steps (platform scope)."""

@@ -61,6 +61,10 @@ class PostgresSagas(Repository):
         """Those of many clusters that have not ended."""
         return await self._session.all(StoredSaga, SQL["open_of_clusters"], {"cluster_ids": list(cluster_ids)})
 
+    async def open_clusters(self) -> tuple[UUID, ...]:
+        """Clusters with sagas that have not ended."""
+        return tuple(row["cluster_id"] for row in await self._session.rows(SQL["open_clusters"], {}))
+
     async def prune(self, ended_before: datetime, *, most: int = 1_000) -> int:
         """Delete sagas that ended before that time."""
         return await self._session.run(SQL["prune"], {"ended_before": ended_before, "most": most})

@@ -40,6 +40,10 @@ ORDER BY created_at, id;
 SELECT * FROM sagas WHERE cluster_id = ANY (:cluster_ids::uuid[]) AND status IN ('running', 'undoing')
 ORDER BY created_at, id;
 
+-- name: open_clusters
+-- scope: platform
+SELECT DISTINCT cluster_id FROM sagas WHERE status IN ('running', 'undoing') ORDER BY cluster_id;
+
 -- name: launches
 SELECT * FROM saga_steps WHERE cluster_id = :cluster_id AND kind = 'launch' AND {mine} ORDER BY asked_at, step_id;
 

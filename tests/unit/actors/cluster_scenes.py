@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from actors.cluster.inputs import (
     ActionFinished,
@@ -15,15 +15,16 @@ from actors.cluster.inputs import (
     OptimiseRequested,
     PlanReady,
     SafeModeSwitched,
+    SagaEnded,
     SnapshotReceived,
     Tick,
 )
-from actors.cluster.records import ClusterSettings, Mode, NodeFacts, PlanAction, PlanBrief
+from actors.cluster.records import ClusterSettings, Leaving, Mode, NodeFacts, PlanBrief
 from actors.cluster.state import ClusterState
-from domain.commands import AskAws, Command, QueueAction, RequestPlan
+from domain.commands import BeginSaga, Command, QueueAction, RequestPlan
 from domain.events import AgentEvent, NodeNotReady, OomKilled, PodPending, RebalanceRecommendation, SpotInterruption
 from domain.market import Pool
-from domain.plan import ActionKind
+from domain.saga import SagaStatus
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POOL = Pool(region="us-east-1", zone_id="use1-az6", instance_type="c5.xlarge")
@@ -110,7 +111,9 @@ class Scene:
     def optimise(self, *, job: str = "job-1", by: AskedBy = AskedBy.USER) -> list[Command]:
         return self.send(OptimiseRequested(id=self.id(), at=self.now, job=job, by=by))
 
-    def answer(self, steps: Sequence[Sequence[PlanAction]], *, observed_ago_s: float = 1) -> list[Command]:
+    def answer(
+        self, *removes: str, launches: int = 0, uses: Sequence[str] = (), observed_ago_s: float = 1, **fields: Any
+    ) -> list[Command]:
         """The plan that is being made has come."""
         asked = self.state.asked
         assert asked is not None
@@ -119,13 +122,23 @@ class Scene:
             generation=asked.generation,
             parent=asked.parent,
             observed_at=self.now - timedelta(seconds=observed_ago_s),
-            steps=tuple(tuple(step) for step in steps),
+            launches=launches,
+            removes=tuple(leaving(name) for name in removes),
+            uses=tuple(uses),
+            **fields,
         )
         return self.send(PlanReady(id=self.id(), at=self.now, plan=plan))
 
-    def finish(
-        self, command: QueueAction | AskAws, *, ended: Ended = Ended.COMPLETED, error: str = ""
-    ) -> list[Command]:
+    def replace_a(self) -> BeginSaga:
+        """Node a is being replaced."""
+        self.optimise()
+        return only(self.answer("a", launches=1), BeginSaga)
+
+    def ends(self, saga: str, status: SagaStatus = SagaStatus.DONE, **fields: Any) -> list[Command]:
+        """A saga has ended."""
+        return self.send(SagaEnded(id=self.id(), at=self.now, saga=saga, status=status, **fields))
+
+    def finish(self, command: QueueAction, *, ended: Ended = Ended.COMPLETED, error: str = "") -> list[Command]:
         return self.send(
             ActionFinished(id=self.id(), at=self.now, action_id=command.action_id, ended=ended, error=error)
         )
@@ -144,31 +157,13 @@ def only(commands: Sequence[Command], kind: type[C]) -> C:
 
 
 def queued(commands: Sequence[Command]) -> list[tuple[str, str]]:
-    """What the agent is asked to do: kind, and node or pod."""
-    return [(a.kind, a.payload.get("pod") or a.payload["node"]) for a in of(commands, QueueAction)]
+    """What the agent is asked to do: kind and node."""
+    return [(action.kind, action.payload["node"]) for action in of(commands, QueueAction)]
 
 
 def requested(commands: Sequence[Command]) -> RequestPlan:
     return only(commands, RequestPlan)
 
 
-def launch(node: str = "new-1") -> PlanAction:
-    return PlanAction(
-        kind=ActionKind.LAUNCH, node=node, instance_type="m5.large", zone_id="use1-az4", capacity_type="spot"
-    )
-
-
-def cordon(node: str) -> PlanAction:
-    return PlanAction(kind=ActionKind.CORDON, node=node)
-
-
-def evict(pod: str, node: str, *, target: str = "new-1") -> PlanAction:
-    return PlanAction(kind=ActionKind.EVICT, node=node, pod=f"shop/{pod}", target=target)
-
-
-def terminate(node: str) -> PlanAction:
-    return PlanAction(kind=ActionKind.TERMINATE, node=node)
-
-
-REPLACE_A = ((launch(),), (cordon("a"),), (evict("p1", "a"), evict("p2", "a")), (terminate("a"),))
-"""A plan that replaces node a."""
+def leaving(name: str) -> Leaving:
+    return Leaving(node=name, instance_id=f"i-{name}", template="general")

@@ -10,6 +10,7 @@ from actors.cluster.notices import MAX_UNSEEN
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy, facts_of
 from domain.commands import (
     Audit,
+    BeginSaga,
     EvidenceKind,
     Outcome,
     Persist,
@@ -27,7 +28,6 @@ from tests.builders import make_node
 from tests.unit.actors.cluster_scenes import (
     NODES,
     POOL,
-    REPLACE_A,
     Scene,
     facts,
     of,
@@ -197,9 +197,9 @@ def test_a_new_instance_under_an_old_name_may_be_interrupted_again() -> None:
 def test_an_interruption_gives_up_a_plan_that_counts_on_the_node() -> None:
     scene = Scene()
     scene.optimise()
-    scene.answer(REPLACE_A)
+    begun = only(scene.answer("b", launches=1, uses=("a",)), BeginSaga)
     scene.report(scene.interruption("a", id_="n1"))
-    assert scene.state.execution is None
+    assert scene.state.executions[begun.saga].stopping == "node a goes: AWS takes it"
     assert scene.state.story("n1")
 
 
@@ -300,7 +300,7 @@ def test_capacity_for_pending_pods_is_not_planned_more_often_than_once_a_minute(
     scene = Scene()
     scene.report(scene.pending())
     scene.wait(10)
-    scene.answer(())
+    scene.answer()
     scene.report(scene.pending())
     assert of(scene.wait(15), RequestPlan) == []
     assert of(scene.wait(45), RequestPlan)

@@ -1,14 +1,13 @@
 """Whatever happens to a cluster in whatever order: what must hold, holds."""
 
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.cluster.codec import from_json, to_json
-from actors.cluster.execution import disruptions_in_flight
 from actors.cluster.inputs import (
     ActionFinished,
     AgentConnected,
@@ -27,15 +26,16 @@ from actors.cluster.inputs import (
     PoolFlagged,
     Restored,
     SafeModeSwitched,
+    SagaEnded,
     SnapshotReceived,
     Tick,
 )
-from actors.cluster.records import ClusterSettings, Mode, PlanAction, PlanBrief, RebalancePolicy
+from actors.cluster.records import ClusterSettings, Mode, PlanBrief, RebalancePolicy
 from actors.cluster.state import ClusterState
-from actors.cluster.turn import Turn
 from domain.commands import (
+    AbortSaga,
     AgentActionKind,
-    AskAws,
+    BeginSaga,
     Command,
     CompleteJob,
     FailJob,
@@ -49,33 +49,38 @@ from domain.commands import (
 )
 from domain.events import AgentEvent, NodeNotReady, OomKilled, PodPending, RebalanceRecommendation, SpotInterruption
 from domain.market import Pool
-from domain.plan import ActionKind
-from tests.unit.actors.cluster_scenes import CLUSTER, POOL, START, facts
+from domain.saga import OPEN_SAGAS, SagaStatus
+from solvers.decision import Fallback
+from tests.unit.actors.cluster_scenes import CLUSTER, POOL, START, facts, leaving
 
 NAMES = ("a", "b", "c", "d", "e")
 names = st.sampled_from(NAMES)
 pools = st.sampled_from([POOL, Pool(region="us-east-1", zone_id="use1-az4", instance_type="m5.large")])
 seconds = st.sampled_from([0, 1, 5, 11, 61, 121, 301, 901])
 ended = st.sampled_from(list(Ended))
-plan_actions = st.one_of(
-    st.builds(PlanAction, kind=st.just(ActionKind.CORDON), node=names),
-    st.builds(PlanAction, kind=st.just(ActionKind.LAUNCH), node=st.sampled_from(["new-1", "new-2"])),
-    st.builds(PlanAction, kind=st.just(ActionKind.TERMINATE), node=names),
-    st.builds(
-        PlanAction,
-        kind=st.just(ActionKind.EVICT),
-        node=names,
-        pod=st.sampled_from([f"shop/p{number}" for number in range(6)]),
-        target=st.sampled_from([*NAMES, "new-1"]),
-    ),
-)
 cluster_settings = st.builds(
     ClusterSettings,
     mode=st.sampled_from([Mode.AUTOMATIC, Mode.AUTOMATIC, Mode.APPROVE, Mode.RECOMMEND]),
     rebalance=st.sampled_from(RebalancePolicy),
     max_concurrent_actions=st.integers(min_value=1, max_value=4),
 )
-steps = st.lists(st.lists(plan_actions, min_size=1, max_size=4, unique=True).map(tuple), max_size=4).map(tuple)
+some_names = st.lists(names, max_size=3, unique=True)
+fallbacks = st.sampled_from(
+    [(), (Fallback(template="general", since=START, not_before=START + timedelta(hours=1), reason="no room"),)]
+)
+
+
+@st.composite
+def decided(draw: st.DrawFn) -> dict[str, Any]:
+    """What was decided on a plan."""
+    removes = draw(some_names)
+    uses = [name for name in draw(some_names) if name not in removes]
+    return {
+        "launches": draw(st.integers(min_value=0, max_value=3)),
+        "removes": tuple(leaving(name) for name in removes),
+        "uses": tuple(uses),
+        "fallbacks": draw(fallbacks),
+    }
 
 
 class AnyCluster(RuleBasedStateMachine):
@@ -86,7 +91,8 @@ class AnyCluster(RuleBasedStateMachine):
         self.now = START
         self.count = 0
         self.sent: list[tuple[Input, list[Command]]] = []
-        self.queued: dict[str, QueueAction | AskAws] = {}
+        self.queued: dict[str, QueueAction] = {}
+        self.sagas: dict[str, int] = {}
         self.open: list[str] = []
         self.accepted: set[int] = set()
         self.jobs: set[str] = set()
@@ -113,7 +119,6 @@ class AnyCluster(RuleBasedStateMachine):
         return f"e{self.count}"
 
     def send(self, event: Input) -> None:
-        busy = disruptions_in_flight(Turn(self.state, event))
         commands = self.state.handle(event)
         self.state.validate_state()
         assert self.twin.handle(event) == commands
@@ -121,11 +126,9 @@ class AnyCluster(RuleBasedStateMachine):
         self.twin = from_json(stored)
         assert self.twin == self.state
         self.sent.append((event, commands))
-        self.check(commands, busy=busy)
+        self.check(commands)
 
-    def check(self, commands: list[Command], *, busy: int) -> None:
-        now_busy = disruptions_in_flight(Turn(self.state, self.sent[-1][0]))
-        assert now_busy <= max(busy, self.state.settings.max_concurrent_actions)
+    def check(self, commands: list[Command]) -> None:
         assert all(isinstance(command, Persist) == (place == 0) for place, command in enumerate(commands)) or not any(
             isinstance(command, Persist) for command in commands
         )
@@ -133,8 +136,11 @@ class AnyCluster(RuleBasedStateMachine):
             match command:
                 case StorePlan(status=PlanStatus.ACCEPTED):
                     self.accepted.add(command.generation)
-                case QueueAction() | AskAws():
+                case QueueAction():
                     self.check_action(command)
+                case BeginSaga() | AbortSaga():
+                    assert command.plan in self.accepted
+                    assert self.sagas.setdefault(command.saga, command.plan) == command.plan
                 case WithdrawActions():
                     self.open = [id_ for id_ in self.open if id_ not in command.action_ids]
                 case RequestPlan():
@@ -145,16 +151,13 @@ class AnyCluster(RuleBasedStateMachine):
                 case CompleteJob() | FailJob():
                     self.ended_jobs.append(command.job)
 
-    def check_action(self, command: QueueAction | AskAws) -> None:
-        assert not (isinstance(command, QueueAction) and self.state.safe_mode)
+    def check_action(self, command: QueueAction) -> None:
+        """Agents are asked for what AWS takes only; the nodes of plans are the business of sagas."""
+        assert not self.state.safe_mode
         assert command.action_id not in self.queued or self.queued[command.action_id] == command
         assert command.expires_at > self.now
-        if command.plan is None:
-            assert command.cause in {event.id for event in self.reported}
-        else:
-            assert command.plan in self.accepted
+        assert command.cause in {event.id for event in self.reported}
         if command.kind is AgentActionKind.DRAIN and command.action_id not in self.queued:
-            assert isinstance(command, QueueAction)
             drained = (command.payload["node"], command.payload["instance_id"])
             assert drained not in self.drains
             self.drains.add(drained)
@@ -241,33 +244,35 @@ class AnyCluster(RuleBasedStateMachine):
         self.send(OptimiseRequested(id=id_, at=self.now, job=f"job-{id_}", by=by))
 
     @precondition(lambda self: self.requests)
-    @rule(data=st.data(), plan_steps=steps, ago=seconds)
-    def plan_comes(self, data: st.DataObject, plan_steps: tuple[tuple[PlanAction, ...], ...], ago: int) -> None:
-        request = data.draw(st.sampled_from(self.requests[-2:]))
-        plan = PlanBrief(
+    @rule(data=st.data(), plan=decided(), ago=seconds)
+    def plan_comes(self, data: st.DataObject, plan: dict[str, Any], ago: int) -> None:
+        self.come(data.draw(st.sampled_from(self.requests[-2:])), plan, ago=ago)
+
+    @rule(plan=decided())
+    def a_good_plan_comes(self, plan: dict[str, Any]) -> None:
+        """All goes well for once: a fresh snapshot, a request, a plan."""
+        self.snapshot_arrives(ago=0, missing=None)
+        self.plan_wanted(by=AskedBy.USER)
+        if self.state.asked is not None:
+            self.come(self.requests[-1], plan, ago=0)
+
+    def come(self, request: RequestPlan, plan: dict[str, Any], *, ago: int) -> None:
+        brief = PlanBrief(
             request=request.request,
             generation=request.generation,
             parent=request.parent,
             observed_at=self.now - timedelta(seconds=ago),
-            steps=plan_steps,
+            **plan,
         )
-        self.send(PlanReady(id=self.id(), at=self.now, plan=plan))
+        self.send(PlanReady(id=self.id(), at=self.now, plan=brief))
 
-    @rule(plan_steps=steps)
-    def a_good_plan_comes(self, plan_steps: tuple[tuple[PlanAction, ...], ...]) -> None:
-        """All goes well for once: a fresh snapshot, a request, a plan that counts on new nodes only."""
-        self.snapshot_arrives(ago=0, missing=None)
-        self.plan_wanted(by=AskedBy.USER)
-        if self.state.asked is None:
-            return
-        plan = PlanBrief(
-            request=self.state.asked.request,
-            generation=self.state.asked.generation,
-            parent=self.state.asked.parent,
-            observed_at=self.now,
-            steps=tuple(tuple(replace(one, target="new-1") for one in step) for step in plan_steps),
-        )
-        self.send(PlanReady(id=self.id(), at=self.now, plan=plan))
+    @precondition(lambda self: self.sagas)
+    @rule(data=st.data(), status=st.sampled_from([s for s in SagaStatus if s not in OPEN_SAGAS]), gone=st.booleans())
+    def saga_ends(self, data: st.DataObject, status: SagaStatus, gone: bool) -> None:  # noqa: FBT001
+        self.end(data.draw(st.sampled_from(sorted(self.sagas))), status, removed=("a", "b") if gone else ())
+
+    def end(self, saga: str, status: SagaStatus, *, removed: tuple[str, ...] = ()) -> None:
+        self.send(SagaEnded(id=self.id(), at=self.now, saga=saga, status=status, reason="why", removed=removed))
 
     @precondition(lambda self: self.open)
     @rule()
@@ -336,8 +341,12 @@ class AnyCluster(RuleBasedStateMachine):
         replayed = self.fresh(self.chosen)
         for event, commands in self.sent:
             assert replayed.handle(event) == commands
+        for saga in list(self.sagas):
+            self.end(saga, SagaStatus.UNDONE)
         for _ in range(40):
             self.time_passes(after=61)
+            for saga in list(self.state.executions):
+                self.end(saga, SagaStatus.DONE)
         self.every_job_ends_at_most_once()
         assert self.jobs <= set(self.ended_jobs)
 

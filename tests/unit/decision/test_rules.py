@@ -195,11 +195,21 @@ def test_urgent_changes_are_not_held_up_by_cooldown_or_window() -> None:
     assert chosen(decide(rebalance, facts=facts, policy=make_policy(window_share=0.0, window_nodes=0))) == ["p1"]
 
 
-def test_a_proposal_larger_than_the_limit_is_taken_alone() -> None:
+def test_what_is_chosen_together_may_be_more_nodes_than_are_worked_on_at_once() -> None:
     big = make_proposal("big", removes=tuple("abcdefg"), saving_usd_per_h=0.7)
     small = make_proposal("small", removes=("h",))
     decision = decide(big, small, facts=make_facts(*"abcdefgh"))
-    assert (chosen(decision), rules(decision)) == (["big"], {"small": Rule.CONCURRENCY})
+    assert chosen(decision) == ["big", "small"]
+    busy = decide(big, small, facts=make_facts(*"abcdefghi", busy={"i": "7"}))
+    assert (chosen(busy), rules(busy)) == (["small"], {"big": Rule.CONCURRENCY})
+
+
+def test_parts_of_one_plan_may_use_the_same_node_and_others_may_not() -> None:
+    first = make_proposal("first", removes=("a",), uses=("c",), origin="7")
+    second = make_proposal("second", removes=("b",), uses=("c",), origin="7")
+    assert chosen(decide(first, second, facts=make_facts(*"abc"))) == ["first", "second"]
+    stranger = replace(second, origin="8")
+    assert rules(decide(first, stranger, facts=make_facts(*"abc"))) == {"second": Rule.BETTER_PROPOSAL}
 
 
 def test_two_proposals_of_one_id_are_refused_as_input() -> None:

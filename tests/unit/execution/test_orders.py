@@ -1,29 +1,20 @@
 """From decisions and single actions to sagas, and back to the state machine of a cluster."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from actors.cluster.inputs import Ended
-from actors.cluster.records import Mode
-from actors.execution.carrying import SagaAws
 from actors.execution.codec import from_body, to_body
-from actors.execution.modes import Verdict, admit
 from actors.execution.orders import Frame, RemovedNode, of_decision
-from actors.execution.ports import Where
-from domain.commands import AskAws, AwsActionKind
 from domain.errors import InputError
 from domain.market import CapacityType
 from domain.proposal import Module
-from domain.saga import LaunchOrder, NodePoolRequirement, SagaStatus
+from domain.saga import NodePoolRequirement, SagaStatus
 from solvers.decision import resolve
 from tests.unit.decision.builders import NOW, make_facts, make_launch, make_policy, make_proposal
 from tests.unit.execution.world import (
-    World,
-    make_order,
     make_service,
     make_spec,
     make_world,
@@ -40,35 +31,6 @@ FRAME = Frame(
     plan_generation=4,
 )
 NODES = {name: RemovedNode(instance_id=f"i-{name}", asg="workers") for name in "ab"}
-
-
-class PlainBook:
-    """Knows what the world knows."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def order(self, where: Where, command: AskAws) -> LaunchOrder:
-        return make_order(command.node)
-
-    async def node(self, where: Where, command: AskAws) -> RemovedNode:
-        if command.node not in self._world.nodes:
-            raise InputError("node", command.node, "is not known")
-        return RemovedNode(instance_id=self._world.nodes[command.node].instance_id)
-
-
-def make_command(world: World, kind: AwsActionKind, node: str, **fields: Any) -> AskAws:
-    defaults: dict[str, Any] = {
-        "cause": "test",
-        "action_id": str(UUID(int=77)),
-        "kind": kind,
-        "node": node,
-        "plan": 1,
-        "job": "",
-        "expires_at": world.clock.now() + timedelta(seconds=600),
-        "reason": "because the test says so",
-    }
-    return AskAws(**(defaults | fields))
 
 
 def decided() -> Any:
@@ -107,69 +69,10 @@ def test_a_specification_of_a_newer_program_is_refused() -> None:
             from_body(wrong)
 
 
-@pytest.mark.parametrize(
-    ("mode", "verdict"),
-    [(Mode.RECOMMEND, Verdict.SHOW), (Mode.APPROVE, Verdict.WAIT), (Mode.AUTOMATIC, Verdict.BEGIN)],
-)
-async def test_a_plan_begins_as_the_mode_says_and_never_when_it_is_stale(mode: Mode, verdict: Verdict) -> None:
-    world = await make_world()
-    spec, now = make_spec(world), world.clock.now()
-    assert admit(spec, mode, approved_at=None, now=now).verdict is verdict
-    late = spec.stale_at + timedelta(seconds=1)
-    assert admit(spec, mode, approved_at=now, now=late).verdict is Verdict.STALE
-
-
-async def test_an_approved_plan_begins_and_one_that_waits_says_until_when() -> None:
-    world = await make_world()
-    spec, now = make_spec(world), world.clock.now()
-    assert admit(spec, Mode.APPROVE, approved_at=now, now=now).verdict is Verdict.BEGIN
-    waiting = admit(spec, Mode.APPROVE, approved_at=None, now=now)
-    assert (waiting.goes_stale_at, "12:05:00" in waiting.text) == (spec.stale_at, True)
-
-
-async def test_a_launch_of_the_state_machine_ends_when_its_node_is_ready() -> None:
-    world = await make_world()
-    service = make_service(world)
-    aws = SagaAws(service.runner, PlainBook(world), world.clock)
-    command = make_command(world, AwsActionKind.LAUNCH, "new-1")
-    asked = asyncio.create_task(aws.carry_out(world.cluster.id, world.cluster.organization_id, command))
-    await world.clock.advance(30)
-    assert not asked.done()
-    await world.clock.advance(60)
-    ended = await asked
-    assert (ended.ended, ended.action_id, world.running()) == (Ended.COMPLETED, command.action_id, {"i-new-1"})
-    again = await aws.carry_out(world.cluster.id, world.cluster.organization_id, command)
-    assert (again.ended, world.launched_ever()) == (Ended.COMPLETED, 1)
-    await service.runner.close()
-
-
-async def test_a_node_that_still_has_pods_is_not_terminated_for_the_state_machine() -> None:
-    world = await make_world()
-    world.add_node("a", pods=1, cordoned=True)
-    service = make_service(world)
-    aws = SagaAws(service.runner, PlainBook(world), world.clock)
-    command = make_command(world, AwsActionKind.TERMINATE, "a")
-    asked = asyncio.create_task(aws.carry_out(world.cluster.id, world.cluster.organization_id, command))
-    await world.clock.advance(1_500)
-    ended = await asked
-    assert (ended.ended, ended.error) == (Ended.FAILED, "empty a: pods are still there after 300 s")
-    assert (world.running(), world.nodes["a"].cordoned) == ({"i-a"}, True)
-    await service.runner.close()
-
-
-async def test_an_empty_node_is_terminated_and_an_unknown_one_is_refused() -> None:
-    world = await make_world()
-    world.add_node("a", pods=0, cordoned=True)
-    service = make_service(world)
-    aws = SagaAws(service.runner, PlainBook(world), world.clock)
-    known = make_command(world, AwsActionKind.TERMINATE, "a")
-    asked = asyncio.create_task(aws.carry_out(world.cluster.id, world.cluster.organization_id, known))
-    await world.clock.advance(60)
-    assert ((await asked).ended, world.running()) == (Ended.COMPLETED, set())
-    strange = make_command(world, AwsActionKind.TERMINATE, "z", action_id=str(UUID(int=78)))
-    refused = await aws.carry_out(world.cluster.id, world.cluster.organization_id, strange)
-    assert (refused.ended, "is not known" in refused.error) == (Ended.FAILED, True)
-    await service.runner.close()
+def test_a_node_that_an_agent_was_told_to_empty_is_only_seen_to_be_empty() -> None:
+    nodes = {name: RemovedNode(instance_id=f"i-{name}", drained=True) for name in "ab"}
+    for removal in of_decision(decided(), FRAME, nodes=nodes).removals:
+        assert (removal.emptied, removal.after) == (True, ())
 
 
 WANTED = NodePoolRequirement(

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from actors.execution.backoff import PoolBackoff
 from actors.execution.hands import Hands
-from actors.execution.ports import ClusterLook, Order, Ruling, Standing, Where
+from actors.execution.ports import ClusterLook, Membership, Order, Ruling, Standing, Where
 from actors.execution.runner import Runner
 from adapters.clock import VirtualClock
 from adapters.postgres.memory import MemoryDatabase
@@ -227,6 +227,12 @@ class Outside:
                 for id_ in instance_ids
             )
         )
+
+    async def memberships(self, where: Where, instance_ids: Sequence[str]) -> Mapping[str, Membership]:
+        await self._begin()
+        of = {id_: self._world.instances[id_].asg for id_ in instance_ids if self._world.instances[id_].asg}
+        sizes = self._world.groups
+        return {id_: Membership(group=asg, minimum=sizes[asg][0], desired=sizes[asg][1]) for id_, asg in of.items()}
 
     async def terminate(self, where: Where, instance_id: str) -> None:
         await self._begin()

@@ -8,14 +8,12 @@ from uuid import UUID
 import pytest
 
 from actors.cluster.inputs import (
-    ActionFinished,
     AgentReported,
     AskedBy,
-    Ended,
     OptimiseRequested,
     PolicyChanged,
 )
-from actors.cluster.records import ClusterSettings, Mode
+from actors.cluster.records import ClusterSettings, Leaving, Mode
 from actors.hosting.host import Host
 from actors.hosting.ports import Report
 from actors.hosting.usage import Used, pack
@@ -30,13 +28,15 @@ from domain.events import INTERRUPTION_NOTICE, OomKilled, SpotInterruption
 from domain.fleet import PolicySection
 from domain.market import Pool
 from domain.paging import PageRequest
-from domain.plan import ActionKind, Plan
+from domain.plan import Reason
+from domain.proposal import Module, Proposal
 from domain.signing import BoundedNonces, SignedAction, verify
 from domain.units import GIB, MIB
 from domain.wire.messages import ContainerUsage, NodeUsage, PodUsage
 from domain.work import ActionResult, ActionStatus, Job, JobStatus, JobTrigger
 from domain.workload import Owner
-from tests.builders import evict, make_pod, make_snapshot
+from solvers.decision import Chosen, Decision
+from tests.builders import cordon, evict, make_pod, make_snapshot, terminate
 from tests.builders import make_node as domain_node
 from tests.builders import make_plan as domain_plan
 from tests.unit.planning.test_desk import settle
@@ -98,22 +98,32 @@ async def use_mode(world: World, mode: Mode) -> None:
         await tx.policies.set_section(CLUSTER, PolicySection.STRATEGY, {"mode": str(mode)}, now=world.clock.now())
 
 
-def a_plan(order: PlanOrder, *, moves: bool = True) -> Plan:
-    """A plan of one step: pod ``a`` moves from n1 to n2."""
+def moving(order: PlanOrder) -> PlanAnswer:
+    """A plan that empties and ends n1, onto n2."""
     pod = make_pod("a", on="n1")
     snapshot = make_snapshot([domain_node("n1"), domain_node("n2")], [pod])
-    actions = [evict(1, pod, target="n2")] if moves else []
-    plan = domain_plan(snapshot, actions)
-    return replace(plan, generation=order.generation, parent=order.parent)
-
-
-def answer_with(plan: Plan, order: PlanOrder) -> PlanAnswer:
-    document = plan_to_json(plan).encode()
-    return PlanAnswer(request=order.request, cluster=order.cluster, plan=plan, document=document)
-
-
-def moving(order: PlanOrder) -> PlanAnswer:
-    return answer_with(a_plan(order), order)
+    plan = domain_plan(snapshot, [cordon(1, "n1"), evict(2, pod, target="n2"), terminate(3, "n1")])
+    plan = replace(plan, generation=order.generation, parent=order.parent)
+    proposal = Proposal(
+        id="packing n1",
+        module=Module.PACKING,
+        observed_at=order.observed_at,
+        reason=Reason(code="packing", text="empties n1 onto nodes that stay"),
+        removes=("n1",),
+        uses=("n2",),
+        evictions=1,
+        saving_usd_per_h=0.1,
+    )
+    return PlanAnswer(
+        request=order.request,
+        cluster=order.cluster,
+        plan=plan,
+        document=plan_to_json(plan).encode(),
+        decision=Decision(
+            chosen=(Chosen(proposal=proposal, reason=proposal.reason, payback_h=1.0),), refused=(), fallbacks=()
+        ),
+        leaving=(Leaving(node="n1", instance_id="i-n1", template="general"),),
+    )
 
 
 async def ask_for_plan(world: World) -> UUID:
@@ -182,7 +192,7 @@ async def test_an_interruption_is_cordoned_and_drained_by_signed_actions_before_
     (evidence,) = world.registry.seen
     assert (evidence.pool, evidence.known) == (POOL, True)
     await settle()
-    assert world.planner.orders[0].excluded_nodes == ("n1",)
+    assert world.planner.orders[0].circumstances.going == {"n1": Module.INTERRUPTION}
     assert world.planner.orders[0].time_limit_s == world.services.settings.interruption_plan_time_limit_s
 
 
@@ -239,49 +249,24 @@ async def test_a_plan_that_cannot_be_made_fails_its_job_with_the_reason(world: W
     assert (failed.status, failed.error) == (JobStatus.FAILED, "nothing prepared")
 
 
-async def test_an_automatic_plan_is_accepted_and_carried_out_to_its_end(world: World) -> None:
-    await use_mode(world, Mode.AUTOMATIC)
-    world.planner.make = moving
-    await send(world, objects("n1", "n2"))
-    job = await ask_for_plan(world)
-    (action,) = await queued(world)
-    assert (action.kind, action.payload["pod"]) == (AgentActionKind.EVICT, "a")
-    await _end(world, action.id)
-    async with world.services.database.tenant(ORGANIZATION) as tx:
-        accepted = await tx.plans.accepted(CLUSTER)
-        done = await tx.jobs.get(job)
-    assert accepted is not None
-    assert accepted.status is PlanStatus.DONE
-    assert done is not None
-    assert done.status is JobStatus.COMPLETED
-
-
-async def _end(world: World, action_id: UUID, *, tell: bool = True) -> None:
+async def _end(world: World, action_id: UUID) -> None:
     now = world.clock.now()
     async with world.services.database.tenant(ORGANIZATION) as tx:
         await tx.actions.take_pending(CLUSTER, now)
         await tx.actions.record(
             ActionResult(action_id=action_id, cluster_id=CLUSTER, status=ActionStatus.COMPLETED, at=now)
         )
-    if tell:
-        end = ActionFinished(id=f"end of {action_id}", at=now, action_id=str(action_id), ended=Ended.COMPLETED)
-        await world.host.tell(CLUSTER, end)
 
 
 async def test_a_result_that_nobody_was_told_of_is_found_when_the_cluster_is_woken(world: World) -> None:
-    await use_mode(world, Mode.AUTOMATIC)
-    world.planner.make = moving
     await send(world, objects("n1", "n2"))
-    await ask_for_plan(world)
-    (action,) = await queued(world)
-    await _end(world, action.id, tell=False)
+    await world.host.tell(CLUSTER, interruption(world))
+    for action in await queued(world):
+        await _end(world, action.id)
     await world.host.close()
     other = world.another_host()
-    assert (await other.view(CLUSTER)).executing_generation is None
-    async with world.services.database.tenant(ORGANIZATION) as tx:
-        accepted = await tx.plans.accepted(CLUSTER)
-    assert accepted is not None
-    assert accepted.status is PlanStatus.DONE
+    told = [line["text"] for line in (await other.view(CLUSTER)).story]
+    assert {"completed: cordon node n1", "completed: drain node n1"} <= set(told)
     await other.close()
 
 
@@ -344,22 +329,6 @@ async def test_safe_mode_of_the_platform_reaches_clusters_that_are_awake(world: 
     await world.host.tell(CLUSTER, interruption(world))
     assert await queued(world) == ()
     assert (await world.host.view(CLUSTER)).safe_mode
-
-
-async def test_launches_are_handed_to_the_aws_layer(world: World) -> None:
-    await use_mode(world, Mode.AUTOMATIC)
-
-    def launching(order: PlanOrder) -> PlanAnswer:
-        plan = a_plan(order)
-        (move,) = plan.actions
-        launch = replace(move, kind=ActionKind.LAUNCH, node="new-1", pod="", target="")
-        return answer_with(replace(plan, actions=(launch,)), order)
-
-    world.planner.make = launching
-    await send(world, objects("n1", "n2"))
-    await ask_for_plan(world)
-    await settle()
-    assert [asked.node for asked in world.aws.asked] == ["new-1"]
 
 
 async def test_a_cluster_that_does_not_exist_is_refused_and_leaves_nothing_behind(world: World) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from actors.planning.make import make_plan, without_nodes, without_pools
-from actors.planning.order import PlanOrder
+from actors.planning.order import Circumstances, PlanOrder
 from adapters.catalog import load_catalog
 from adapters.kubernetes.snapshot import snapshot_from_objects
 from domain.commands import Priority
@@ -18,6 +18,7 @@ from domain.documents.plan_json import plan_from_json
 from domain.market import CapacityType, Pool
 from domain.plan import ActionKind
 from domain.policy import Policy
+from domain.proposal import Module
 from tests.builders import make_node, make_pod, make_snapshot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,7 +49,8 @@ def order(objects: list[dict], **changed) -> PlanOrder:
 def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_flagged_pools(example) -> None:
     whole = snapshot_from_objects(example, region=None, zones=(), observed_at=NOW, from_scratch=False)
     lost = next(node.name for node in whole.nodes if sum(p.node_name == node.name for p in whole.pods) > 5)
-    first = make_plan(order(example, excluded_nodes=(lost,)))
+    circumstances = Circumstances(going={lost: Module.INTERRUPTION})
+    first = make_plan(order(example, circumstances=circumstances))
     assert first.plan is not None, first.failure
     launched = [n for n in first.plan.nodes if not n.existing and n.capacity_type is CapacityType.SPOT]
     flagged = tuple(
@@ -57,7 +59,7 @@ def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_fla
         for zone in whole.zones
     )
 
-    answer = make_plan(order(example, excluded_nodes=(lost,), excluded_pools=flagged))
+    answer = make_plan(order(example, circumstances=circumstances, excluded_pools=flagged))
     assert answer.plan is not None, answer.failure
     plan = answer.plan
     assert (plan.generation, plan.parent) == (4, 3)
@@ -72,6 +74,10 @@ def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_fla
     }
     assert not used & set(flagged)
     assert all(action.node != lost for action in plan.actions if action.kind is not ActionKind.LAUNCH)
+    assert answer.decision is not None
+    (chosen,) = [one.proposal for one in answer.decision.chosen if one.proposal.module is Module.INTERRUPTION]
+    assert chosen.removes == (lost,)
+    assert [one.node for one in answer.leaving] == [lost]
 
 
 def test_a_cluster_that_cannot_be_planned_is_an_answer_that_says_why(example) -> None:
@@ -94,6 +100,11 @@ def test_pods_of_lost_nodes_wait_and_their_daemons_are_gone() -> None:
     left = without_nodes(snapshot, ["lost"])
     assert [node.name for node in left.nodes] == ["stays"]
     assert [(pod.name, pod.node_name) for pod in left.pods] == [("web", "")]
+
+
+def test_pods_of_a_lost_node_whose_replacement_is_under_way_are_left_out() -> None:
+    snapshot = make_snapshot([make_node("lost"), make_node("stays")], [make_pod("web", on="lost")])
+    assert without_nodes(snapshot, ["lost"], covered=frozenset({"lost"})).pods == ()
 
 
 def test_flagged_pools_lose_their_spot_offers_and_keep_on_demand() -> None:
