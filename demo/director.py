@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -54,12 +54,22 @@ class Director:
     Parameters
     ----------
     now
-        When the demo began (UTC).
+        The time (UTC).
+    on_event
+        Told of each interruption, in a sentence.
     """
 
-    def __init__(self, world: World, homes: Iterable[Home], pace: Pace, now: datetime) -> None:
-        self._world, self._homes, self._pace = world, tuple(homes), pace
-        self._began_at = self._moved_at = now
+    def __init__(
+        self,
+        world: World,
+        homes: Iterable[Home],
+        pace: Pace,
+        *,
+        now: Callable[[], datetime],
+        on_event: Callable[[str], None],
+    ) -> None:
+        self._world, self._homes, self._pace, self._now, self._tell = world, tuple(homes), pace, now, on_event
+        self._began_at = self._moved_at = now()
         self._capacity = Capacity(
             first_h=pace.first_s * pace.interruptions / 3600, next_h=pace.next_s * pace.interruptions / 3600
         )
@@ -67,17 +77,18 @@ class Director:
         self._taken_at: dict[Pool, datetime] = {}
         self._is_filled = False
 
-    async def run(self, clock: type[datetime] = datetime) -> None:
+    async def run(self) -> None:
         """Until cancelled. A step that fails is told, and the next one taken."""
         while True:
             try:
-                self.step(clock.now(self._began_at.tzinfo))
+                self.step()
             except Exception:
                 log.exception("a step of the demo has failed")
             await asyncio.sleep(STEP_S)
 
-    def step(self, now: datetime) -> None:
+    def step(self) -> None:
         """Let everything happen that is due."""
+        now = self._now()
         if (now - self._moved_at).total_seconds() >= PRICES_S:
             self._world.market.recorded = prices(self._regions(), self._played_h(now, self._pace.prices))
             self._moved_at = now
@@ -143,7 +154,7 @@ class Director:
             home.ends_at[one.id] = deadline = now + timedelta(seconds=self._pace.notice_s)
             nodes.announce(home.cluster.store, one.id, deadline=deadline)
             self._taken_at[pool] = now
-            log.info("AWS takes an instance", cluster=home.character.name, instance=one.id, pool=str(pool))
+            self._tell(f"AWS takes {one.id} of {home.character.name} ({pool}) in {self._pace.notice_s:.0f} s")
             return
 
     def _autoscale(self, home: Home, now: datetime) -> None:

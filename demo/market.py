@@ -53,8 +53,8 @@ def tapes() -> tuple[Tape, ...]:
 class Capacity:
     """Which pools have room, pool by pool as recorded.
 
-    Each pool begins somewhere in its recording before a drop: the first of them ``first_h`` (recorded hours) before, each
-    next one ``next_h`` earlier, so that their capacity ends one after another.
+    Each pool begins somewhere in its recording before a drop: the first of them ``first_h`` (recorded hours) before,
+    each next one ``next_h`` earlier, so that their capacity ends one after another.
     """
 
     def __init__(self, *, first_h: float, next_h: float) -> None:

@@ -1,0 +1,140 @@
+"""The platform: ``spotopt up`` as a user runs it, in a folder of its own, with the simulated AWS in place of AWS."""
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from actors.cluster.records import Mode
+from adapters.embedded.folder import DataFolder
+from adapters.settings import load_settings
+from demo.aws.world import ADVISOR_PATH
+from demo.children import Child, child
+from demo.world import PLATFORM_ACCOUNT
+from domain.errors import TransientError
+from domain.fleet import DEFAULT_POLICY, PolicySection
+from serve.operations.database import opened, reached
+from serve.operations.environment import ray_folder
+from serve.operations.ports import free_port
+
+END_S = 60.0
+"""How long the platform may take to end; five seconds are usual."""
+
+FOREIGN = re.compile("^(SPOTOPT_|AWS_|RAY_|DATABASE_URL$|REDIS_URL$)")
+"""Variables of the caller's that the demo must not follow: it would find a real platform, or a real account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A running platform."""
+
+    url: str
+    admin_email: str
+    admin_password: str
+    folder: Path
+    process: Child
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for one run, and what the platform keeps outside of it; both are gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="spotopt-demo-"))
+    try:
+        yield path
+    finally:
+        ray = ray_folder(DataFolder(path)).parent
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(ray, ignore_errors=True)
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment without anything that leads to a real service."""
+    return {name: text for name, text in os.environ.items() if not FOREIGN.match(name)}
+
+
+@asynccontextmanager
+async def running(
+    path: Path, aws_url: str, *, port: int, on_step: Callable[[str, float], None]
+) -> AsyncIterator[Platform]:
+    """Start the platform; the block begins when it answers.
+
+    Parameters
+    ----------
+    on_step
+        Told of each step that is done, and how many seconds it took.
+
+    Raises
+    ------
+    TransientError
+        It does not come up; the message holds the end of its log.
+    """
+    http_port = free_port("127.0.0.1", port)
+    options = ["--data-dir", str(path), "--port", str(http_port)]
+    options += ["--dashboard-port", str(free_port("127.0.0.1", 8265)), "--json"]
+    async with child(
+        *("serve.cli.main", "up", *options),
+        environment=_environment(aws_url),
+        log=path / "demo-up.log",
+        end_s=END_S,
+        speaks=True,
+    ) as process:
+        started = _Started(process, on_step)
+        # It speaks as long as it lives, so somebody must listen.
+        listening = asyncio.create_task(started.listen(), name="platform")
+        try:
+            email, password = await started.admin
+            url = f"http://127.0.0.1:{http_port}"
+            yield Platform(url=url, admin_email=email, admin_password=password, folder=path, process=process)
+        finally:
+            listening.cancel()
+
+
+class _Started:
+    """Hears what a starting platform says."""
+
+    def __init__(self, process: Child, on_step: Callable[[str, float], None]) -> None:
+        self._process, self._on_step = process, on_step
+        self.admin: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+
+    async def listen(self) -> None:
+        """Until it ends. ``admin`` is set once it runs, and fails when it never does."""
+        admin = ("", "")
+        async for event in self._process.events():
+            match event["event"]:
+                case "done":
+                    self._on_step(str(event["step"]), float(str(event["took_s"])))
+                case "password":
+                    admin = (str(event["email"]), str(event["password"]))
+                case "ready":
+                    self.admin.set_result(admin)
+        if not self.admin.done():
+            problem = f"the platform did not come up:\n{self._process.last_words()}"
+            self.admin.set_exception(TransientError(problem))
+
+
+async def set_mode(path: Path, organization: UUID, cluster: UUID, mode: Mode) -> None:
+    """Say what becomes of a cluster's plans."""
+    section = dict(DEFAULT_POLICY[PolicySection.STRATEGY]) | {"mode": str(mode)}
+    settings = load_settings({"data_dir": path})
+    async with reached(settings) as url, opened(url) as database, database.tenant(organization) as transaction:
+        await transaction.policies.set_section(cluster, PolicySection.STRATEGY, section, now=datetime.now(UTC))
+
+
+def _environment(aws_url: str) -> dict[str, str]:
+    return clean_environment() | {
+        "SPOTOPT_AWS_ENDPOINT_URL": aws_url,
+        "SPOTOPT_AWS_ADVISOR_URL": aws_url + ADVISOR_PATH,
+        "SPOTOPT_AWS_ACCOUNT_ID": PLATFORM_ACCOUNT,
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }

@@ -1,0 +1,181 @@
+"""The demo from its first step to its last: everything up, everything told, everything gone again."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from demo import cloud, platform
+from demo.aws.fill import customer
+from demo.aws.world import World, served
+from demo.children import child
+from demo.clusters.workloads import AGENT
+from demo.director import Director, Home
+from demo.kubernetes.cluster import Cluster
+from demo.kubernetes.http import KubernetesServer
+from demo.person import Person, sign_up
+from demo.platform import Platform
+from demo.screen import Screen
+from demo.serving import serving
+from demo.world import PACE, TENANTS, Pace
+
+AGENT_END_S = 10.0
+COLLECTION_S = 10
+"""An agent measures every 30 s in earnest; who watches a demo waits for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody's way in: shown on the screen."""
+
+    who: str
+    email: str
+    password: str
+
+
+async def run(screen: Screen, *, port: int, minutes: float | None, pace: Pace = PACE) -> None:
+    """Run the demo until Ctrl-C, or for some minutes.
+
+    Raises
+    ------
+    TransientError, RejectedError
+        Something does not come up; the message says what.
+    """
+    with platform.folder() as folder, _stopped() as stop:
+        demo = asyncio.create_task(_play(screen, folder, port=port, pace=pace), name="demo")
+        waiting = asyncio.create_task(_wait(stop, minutes), name="end")
+        try:
+            await asyncio.wait({demo, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            screen.say("Stopping: agents, platform, clusters; nothing stays.")
+            waiting.cancel()
+            demo.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await demo
+
+
+async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
+    """Everything, until cancelled."""
+    async with AsyncExitStack() as stack:
+        world = World()
+        aws_url = stack.enter_context(served(world))
+        filling = asyncio.create_task(_fill(screen, aws_url), name="fill")
+        stack.callback(filling.cancel)
+        running = await stack.enter_async_context(platform.running(folder, aws_url, port=port, on_step=screen.step))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=running.url, trust_env=False))
+        homes = await filling
+        director = Director(world, homes, pace, now=_now, on_event=screen.say)
+        kubernetes = await stack.enter_async_context(_alive(director, homes))
+        people = await _sign_up(screen, http, running)
+        async with asyncio.TaskGroup() as group:
+            for person in people:
+                for home in homes:
+                    if home.tenant is person.tenant:
+                        cluster, key = await _connect(person, home, running)
+                        group.create_task(_agent(home, cluster, key, kubernetes=kubernetes, running=running))
+                        screen.say(f"{home.character.name}: connected, its agent starts")
+            screen.invite()
+
+
+async def _fill(screen: Screen, aws_url: str) -> list[Home]:
+    """The accounts with their clusters, as they were before anybody connected them."""
+    began = asyncio.get_running_loop().time()
+    homes: list[Home] = []
+    for tenant in TENANTS:
+        owner = await asyncio.to_thread(customer, aws_url, tenant.account_id)
+        for character in tenant.clusters:
+            await asyncio.to_thread(cloud.fill, owner, character)
+            cluster = Cluster(character.name, secrets.token_urlsafe(24), _now)
+            cluster.add(*character.objects())
+            homes.append(Home(tenant=tenant, character=character, cluster=cluster))
+    screen.step("simulated AWS", asyncio.get_running_loop().time() - began)
+    return homes
+
+
+@asynccontextmanager
+async def _alive(director: Director, homes: list[Home]) -> AsyncIterator[str]:
+    """Clusters and market in motion; gives the address of the Kubernetes APIs."""
+    director.step()
+    clusters = {home.character.name: home.cluster for home in homes}
+    async with serving(KubernetesServer(clusters)) as url:
+        tasks = [asyncio.create_task(life) for life in (director.run(), *(one.run() for one in clusters.values()))]
+        try:
+            yield url
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -> list[Person]:
+    """Both customers, and what everybody signs in with on the screen."""
+    people, accounts = [], [Account(who="admin", email=running.admin_email, password=running.admin_password)]
+    for tenant in TENANTS:
+        password = secrets.token_urlsafe(12)
+        people.append(await sign_up(http, tenant, password))
+        accounts.append(Account(who=tenant.organization, email=tenant.email, password=password))
+    screen.where(running.url, [(one.who, one.email, one.password) for one in accounts])
+    return people
+
+
+async def _connect(person: Person, home: Home, running: Platform) -> tuple[UUID, str]:
+    """Connect a cluster as its owner would; its id and the agent's key."""
+    cluster = await person.connect(home.character.name, home.character.region)
+    await platform.set_mode(running.folder, person.organization, cluster, home.character.mode)
+    return cluster, await person.install(cluster)
+
+
+async def _agent(home: Home, cluster: UUID, key: str, *, kubernetes: str, running: Platform) -> None:
+    """The real agent of a cluster, as a process, until cancelled. One that ends is started again, as a pod would be."""
+    name = home.character.name
+    token = running.folder / f"{name}.token"
+    token.write_text(home.cluster.token)
+    token.chmod(0o600)
+    environment = platform.clean_environment() | {
+        "API_URL": running.url,
+        "CLUSTER_ID": str(cluster),
+        "API_TOKEN": key,
+        "NAMESPACE": AGENT,
+        "POD_NAME": f"{name}-agent",
+        "PORT": "0",
+        "COLLECTION_INTERVAL": str(COLLECTION_S),
+        "KUBE_API_URL": f"{kubernetes}/{name}",
+        "KUBE_TOKEN_FILE": str(token),
+    }
+    while True:
+        log = running.folder / f"agent-{name}.log"
+        async with child("agent", environment=environment, log=log, end_s=AGENT_END_S) as process:
+            await process.ended()
+
+
+async def _wait(stop: asyncio.Event, minutes: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(minutes * 60 if minutes is not None else None):
+            await stop.wait()
+
+
+@contextmanager
+def _stopped() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C, SIGTERM or a closed terminal sets."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

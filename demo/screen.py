@@ -1,0 +1,45 @@
+"""What the demo shows: its steps, where to look, and what to try."""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+THINGS_TO_TRY = """\
+1. [b]Watch the hive mind.[/b] Sign in as Ada in one window and as Ben in another. Within two minutes AWS takes a Spot
+   node of one of them: both see the pool flagged, and new nodes of either avoid it.
+2. [b]Carry out a plan.[/b] As Ada, open the cluster ml-training, choose “Optimize now”, look at the moves and their
+   reasons, approve, and watch each step until the nodes have gone and the bill is smaller.
+3. [b]Pull the brake.[/b] As admin, switch on safe mode: plans are still made, and nothing is changed any more."""
+
+
+class Screen:
+    """Writes to a console; lines stay, so that they can be read in a log too."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began_s = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Something has happened."""
+        self._console.print(f"[dim]{time.monotonic() - self._began_s:5.1f} s[/dim]  {text}", highlight=False)
+
+    def step(self, name: str, took_s: float) -> None:
+        """A step is done."""
+        self.say(f"{name} [dim]({took_s:.1f} s)[/dim]")
+
+    def where(self, url: str, accounts: Iterable[tuple[str, str, str]]) -> None:
+        """Where to look, and how to sign in."""
+        table = Table(box=None, pad_edge=False)
+        for title in ("sign in as", "e-mail", "password"):
+            table.add_column(title)
+        for row in accounts:
+            table.add_row(*row)
+        self._console.print(Panel(table, title=f"[b]{url}[/b]", title_align="left", expand=False))
+
+    def invite(self) -> None:
+        """What to try."""
+        self._console.print(Panel(THINGS_TO_TRY, title="Three things to try", title_align="left", expand=False))
+        self.say("Ctrl-C ends it and leaves nothing behind.")
