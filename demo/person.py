@@ -1,15 +1,21 @@
 """A customer's person in front of the portal: everything goes through the platform's own API, as the portal does it."""
 
+import asyncio
+import contextlib
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from demo.aws.world import World
 from demo.world import Tenant
 from domain.errors import RejectedError, TransientError
 
-CALL_S = 30.0
-"""For one call while the platform is busy with its start."""
+CALL_S = 60.0
+"""For one call: trying a role asks AWS two dozen things, while the platform is busy with its start."""
+
+DISCOVERY_S = 90.0
+POLL_S = 1.0
 
 
 class Person:
@@ -31,9 +37,32 @@ class Person:
         headers = {"Authorization": f"Bearer {self._token}"}
         return await _call(self._http, method, path, body=body, headers=headers)
 
-    async def connect(self, name: str, region: str) -> UUID:
+    async def link(self, world: World) -> UUID:
+        """Link the AWS account and have the role tried; our id of the account. Discovery begins by itself then."""
+        invited = await self.call("POST", "/api/connect/link", {"aws_account_id": self.tenant.account_id})
+        # What the CloudFormation stack does: a role that wants to hear this one external id.
+        world.external_ids[invited["role_arn"]] = invited["external_id"]
+        tried = await self.call("POST", "/api/connect/verify", {"account_id": invited["account_id"]})
+        if not tried["may_act"]:
+            missing = [one["action"] for one in tried["permissions"] if one["answer"] != "granted"]
+            raise RejectedError(f"the role of {self.tenant.organization} lets the platform not do {missing}")
+        return UUID(invited["account_id"])
+
+    async def discovered(self) -> set[str]:
+        """Names of the clusters that were found, once all of them were; what there is when that takes too long."""
+        wanted, names = {cluster.name for cluster in self.tenant.clusters}, set[str]()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISCOVERY_S):
+                while not wanted <= names:
+                    await asyncio.sleep(POLL_S)
+                    found = await self.call("GET", "/api/clusters/discover")
+                    names = {cluster["name"] for cluster in found["clusters"]}
+        return names
+
+    async def connect(self, name: str, region: str, *, account: UUID) -> UUID:
         """Connect a cluster; its id."""
-        made = await self.call("POST", "/api/clusters/connect", {"name": name, "region": region})
+        body = {"name": name, "region": region, "account_id": str(account)}
+        made = await self.call("POST", "/api/clusters/connect", body)
         return UUID(made["id"])
 
     async def install(self, cluster: UUID) -> str:

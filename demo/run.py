@@ -78,12 +78,20 @@ async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
         people = await _sign_up(screen, http, running)
         async with asyncio.TaskGroup() as group:
             for person in people:
-                for home in homes:
-                    if home.tenant is person.tenant:
-                        cluster, key = await _connect(person, home, running)
-                        group.create_task(_agent(home, cluster, key, kubernetes=kubernetes, running=running))
-                        screen.say(f"{home.character.name}: connected, its agent starts")
+                account = await _link(screen, person, world)
+                for home in (home for home in homes if home.tenant is person.tenant):
+                    cluster, key = await _connect(person, home, running, account=account)
+                    group.create_task(_agent(home, cluster, key, kubernetes=kubernetes, running=running))
+                    screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
             screen.invite()
+
+
+async def _link(screen: Screen, person: Person, world: World) -> UUID:
+    """Link the AWS account, and wait until what is in it has been found."""
+    account = await person.link(world)
+    found = ", ".join(sorted(await person.discovered())) or "nothing yet"
+    screen.say(f"{person.tenant.organization}: AWS account {person.tenant.account_id} linked, found there: {found}")
+    return account
 
 
 async def _fill(screen: Screen, aws_url: str) -> list[Home]:
@@ -127,9 +135,9 @@ async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -
     return people
 
 
-async def _connect(person: Person, home: Home, running: Platform) -> tuple[UUID, str]:
+async def _connect(person: Person, home: Home, running: Platform, *, account: UUID) -> tuple[UUID, str]:
     """Connect a cluster as its owner would; its id and the agent's key."""
-    cluster = await person.connect(home.character.name, home.character.region)
+    cluster = await person.connect(home.character.name, home.character.region, account=account)
     await platform.set_mode(running.folder, person.organization, cluster, home.character.mode)
     return cluster, await person.install(cluster)
 

@@ -7,6 +7,7 @@ import click
 
 from serve.cli.audit import audit
 from serve.cli.catalog import catalog
+from serve.cli.demo import demo
 from serve.cli.doctor import doctor
 from serve.cli.down import down
 from serve.cli.errors import exit_code_of
@@ -40,6 +41,7 @@ spotopt.add_command(plan)
 spotopt.add_command(explain)
 spotopt.add_command(catalog)
 spotopt.add_command(up)
+spotopt.add_command(demo)
 spotopt.add_command(status)
 spotopt.add_command(down)
 spotopt.add_command(doctor)
