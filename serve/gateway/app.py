@@ -21,6 +21,7 @@ from serve.gateway.context import Gateway, Opening, assemble, running
 from serve.gateway.logs import LogForwarder
 from serve.gateway.middleware import Doorkeeper, Outermost
 from serve.gateway.requests import REQUEST_ID_HEADER
+from serve.gateway.static import Portal, portal_folder
 from serve.gateway.workers import NoWorkers, Workers
 from serve.routes import (
     activity,
@@ -102,6 +103,7 @@ def build(settings: Settings, opening: Opening) -> FastAPI:
         app.include_router(resource.router, prefix=API)
     problems.install(app)
     documentation.install(app)
+    app.router.default = Portal(app.router.default, portal_folder())
     _add_layers(app, settings)
     return app
 
