@@ -15,7 +15,7 @@ from adapters.runs import Manifest, RunFolder, digest_of_files
 from adapters.runs.folder import REPORT, RESULTS, SUMMARY
 from adapters.runs.manifest import packages
 from adapters.scenarios.model import Scenario
-from solvers.replay.paired import ALL, Comparison
+from solvers.replay.paired import Comparison
 
 BATCH = 4
 """Replications of one task: long enough that handing it over costs nothing, short enough to lose little when killed."""
@@ -139,8 +139,7 @@ def summary(found: Comparison, batches: Batches) -> dict[str, Any]:
         "hours": batches.scenario.hours,
         "baseline": found.baseline,
         "policies": {
-            policy: {name: _plain(found, policy, name) for name in ALL if found.has(name)}
-            for policy in found.policies()
+            policy: {name: _plain(found, policy, name) for name in found.measures()} for policy in found.policies()
         },
     }
 

@@ -328,6 +328,9 @@ class Ours(Bystander):
         """Plan what is seen now; the answer comes when planning has taken its time."""
         now, whole = self._now(), self._sight.snapshot(at=self._now())
         circumstances = circumstances_of(self.state, self._conduct.policy, resting=frozenset())
+        seen = {node.name for node in whole.nodes}
+        going = {name: module for name, module in circumstances.going.items() if name in seen}
+        circumstances = replace(circumstances, going=going, covered=circumstances.covered & seen)
         snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
         catalog = without_pools(self._sight.catalog(), request.excluded_pools)
         self.cluster.tally.plans += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from actors.simulation.hazard import Hazards, advised, load_model, modelled
 from actors.simulation.hive import Hive
+from actors.simulation.jobs import job_rows
 from actors.simulation.ours import Conduct, Ours
 from actors.simulation.stage import Builder, Stage
 from adapters.scenarios.model import Ours as OursSpec
@@ -39,6 +40,9 @@ class Replicator:
     def run(self, replication: int) -> list[Row]:
         """The rows of one replication, in the order of the policies."""
         stage = self._builder.stage(replication)
+        job = self._scenario.workload.job
+        if job is not None:
+            return job_rows(job, self._scenario.policies, stage, replication=replication)
         beliefs = _Beliefs(stage, self._data)
         return [self._row(spec, stage, beliefs, replication=replication) for spec in self._scenario.policies]
 

@@ -246,6 +246,8 @@ class Scenario(_Part):
             if wrong:
                 kind = "a job with a deadline" if self.workload.job else "clusters"
                 raise ValueError(f"policy {policy.policy!r} is not made for {kind}")
+        if self.workload.job is not None and self.workload.job.deadline_h > self.hours:
+            raise ValueError(f"hours must reach the deadline of its job, {self.workload.job.deadline_h:g} h")
         return self
 
     @property

@@ -143,7 +143,7 @@ def _print(console: Console, found: "Comparison", scenario: Scenario) -> None:
     )
     table = Table(box=None)
     table.add_column("", header_style="dim")
-    shown = [each for each in _COLUMNS if found.has(each[0])]
+    shown = [each for each in _COLUMNS if each[0] in found.measures()]
     for _, title, _ in shown:
         table.add_column(title, justify="right", header_style="dim")
     for policy in found.policies():

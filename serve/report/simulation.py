@@ -82,7 +82,7 @@ def headline(found: Comparison) -> str:
 
 
 def _said(found: Comparison, measure: str) -> bool:
-    return found.has(measure) and any(found.figure(policy, measure).mean for policy in found.policies())
+    return measure in found.measures() and any(found.figure(policy, measure).mean for policy in found.policies())
 
 
 def _cells(found: Comparison, policy: str, measure: Measure) -> tuple[str, str, str]:

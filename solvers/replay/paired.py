@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from solvers.replay.tally import MEASURES
-
 CONFIDENCE = 0.95
-DERIVED = ("saving",)
-"""Figures that are computed from others of a row: the share of the baseline's cost that was saved."""
-ALL = (*MEASURES, *DERIVED)
+HEAD = ("replication", "policy", "hours", "clusters")
+"""What a row is of; all else are figures. ``saving`` is added: the share of the baseline's cost that was saved."""
+
+Row = Mapping[str, float | int | str]
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ class Comparison:
     _values: dict[tuple[str, str], Running] = field(default_factory=dict)
     _differences: dict[tuple[str, str], Running] = field(default_factory=dict)
 
-    def add(self, rows: Sequence[Mapping[str, float | int | str]]) -> None:
+    def add(self, rows: Sequence[Row]) -> None:
         """The rows of one replication, one for each policy.
 
         Raises
@@ -95,9 +94,9 @@ class Comparison:
         """Names of the policies, in the order of their rows."""
         return tuple(dict.fromkeys(policy for policy, _ in self._values))
 
-    def has(self, measure: str) -> bool:
-        """Whether the rows have this measure."""
-        return any(name == measure for _, name in self._values)
+    def measures(self) -> tuple[str, ...]:
+        """Names of all figures, in the order of the rows."""
+        return tuple(dict.fromkeys(measure for _, measure in self._values))
 
     def figure(self, policy: str, measure: str) -> Figure:
         """What came of a policy in one measure."""
@@ -108,7 +107,7 @@ class Comparison:
         )  # fmt: skip
 
 
-def _figures(row: Mapping[str, float | int | str], base: Mapping[str, float | int | str]) -> dict[str, float]:
-    figures = {name: float(row[name]) for name in MEASURES if name in row}
+def _figures(row: Row, base: Row) -> dict[str, float]:
+    figures = {name: float(value) for name, value in row.items() if name not in HEAD}
     cost, paid = float(row["cost_usd"]), float(base["cost_usd"])
     return {**figures, "saving": 1.0 - cost / paid if paid > 0 else 0.0}
