@@ -30,6 +30,7 @@ from serve.routes import (
     audit,
     auth,
     clusters,
+    connect,
     credentials,
     keys,
     lab,
@@ -39,7 +40,7 @@ from serve.routes import (
     policies,
 )
 from serve.sockets import agent as agent_socket
-from serve.sockets import portal
+from serve.sockets import discovery, portal
 
 API = "/api"
 EXPOSED = [REQUEST_ID_HEADER, "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Location"]
@@ -97,9 +98,23 @@ def build(settings: Settings, opening: Opening) -> FastAPI:
         lifespan=lifespan,
     )
     # Agents call most, and routes are tried in order.
-    for router in (agent.router, portal.router, agent_socket.router):
+    for router in (agent.router, portal.router, discovery.router, agent_socket.router):
         app.include_router(router, prefix=API)
-    for resource in (auth, credentials, clusters, plans, keys, policies, metrics, activity, audit, admin, models, lab):
+    for resource in (
+        auth,
+        credentials,
+        connect,
+        clusters,
+        plans,
+        keys,
+        policies,
+        metrics,
+        activity,
+        audit,
+        admin,
+        models,
+        lab,
+    ):
         app.include_router(resource.router, prefix=API)
     problems.install(app)
     documentation.install(app)

@@ -213,4 +213,5 @@ async def _next_page(
     async with gateway.services.database.tenant(organization.id) as tx:
         clusters = await tx.clusters.page(organization.id, PageRequest(limit=1))
         accounts = () if clusters.items else await tx.accounts.of_organization(organization.id)
-    return "dashboard" if clusters.items or accounts else "onboarding"
+        at_home = bool(clusters.items or accounts) or await tx.organizations.has_skipped_onboarding(organization.id)
+    return "dashboard" if at_home else "onboarding"

@@ -1,7 +1,7 @@
 """WebSockets of portal pages and admin consoles: they only listen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -12,25 +12,17 @@ from fastapi import APIRouter, WebSocket
 
 from actors.lab.experiments import summary
 from adapters.redis import keys
-from adapters.redis.ports import Gap, Message
+from adapters.redis.ports import Gap
 from domain.errors import TransientError
-from domain.fleet import Cluster
-from domain.paging import MAX_PAGE, Cursor, PageRequest
-from serve.auth.callers import Caller, Member
+from serve.auth.callers import Caller
 from serve.auth.changes import Subject
 from serve.gateway.context import Gateway, gateway_of
 from serve.gateway.problems import not_found
 from serve.sockets import guests
 from serve.sockets.connection import CLOSE_GOING_AWAY, CLOSE_TRY_LATER, Connection
+from serve.sockets.feed import READY_TEXT, RESYNC_TEXT, follow_clusters
 
 router = APIRouter()
-
-RELIST_S = 30.0
-"""How long a page may not see a cluster that was connected after it was opened."""
-READY_TEXT = orjson.dumps({"type": "ready"}).decode()
-"""Tells a page that whatever happens from now on is told: what it reads after this it need not read again."""
-RESYNC_TEXT = orjson.dumps({"type": "resync"}).decode()
-"""Tells a page that messages may be missing: read the lists anew."""
 
 
 @router.websocket("/clusters/heartbeat")
@@ -39,7 +31,7 @@ async def heartbeats(socket: WebSocket) -> None:
     gateway = gateway_of(socket)
     caller = await guests.member(socket, gateway)
     if caller is not None:
-        await _serve(socket, gateway, caller, partial(_clusters, gateway, caller))
+        await serve_page(socket, gateway, caller, partial(follow_clusters, gateway, caller))
 
 
 @router.websocket("/admin/logs")
@@ -58,7 +50,7 @@ async def _logs(socket: WebSocket, *, recent: tuple[bytes, ...]) -> None:
     gateway = gateway_of(socket)
     caller = await guests.super_admin(socket, gateway)
     if caller is not None:
-        await _serve(socket, gateway, caller, partial(_log_lines, gateway, recent), capacity=1_000)
+        await serve_page(socket, gateway, caller, partial(_log_lines, gateway, recent), capacity=1_000)
 
 
 @router.websocket("/lab/stream/{experiment_id}")
@@ -71,13 +63,14 @@ async def lab(socket: WebSocket, experiment_id: UUID) -> None:
     if await _standing(gateway, experiment_id) is None:
         await guests.refuse(socket, not_found("comparison"))
         return
-    await _serve(socket, gateway, caller, partial(_rounds, gateway, experiment_id))
+    await serve_page(socket, gateway, caller, partial(_rounds, gateway, experiment_id))
 
 
 Feed = Callable[[Connection], Coroutine[Any, Any, None]]
 
 
-async def _serve(socket: WebSocket, gateway: Gateway, caller: Caller, feed: Feed, *, capacity: int = 256) -> None:
+async def serve_page(socket: WebSocket, gateway: Gateway, caller: Caller, feed: Feed, *, capacity: int = 256) -> None:
+    """Feed a page from the bus until it goes or is no longer welcome."""
     await socket.accept()
     connection = Connection(
         socket,
@@ -130,61 +123,3 @@ async def _standing(gateway: Gateway, experiment_id: UUID) -> str | None:
     async with gateway.services.database.platform() as tx:
         found = await tx.lab.get(experiment_id)
     return None if found is None else orjson.dumps({"experiment_id": str(found.id), **summary(found)}).decode()
-
-
-async def _clusters(gateway: Gateway, caller: Member, connection: Connection) -> None:
-    """Follow the channels of the clusters there are; look again for others every half minute."""
-    clusters = [cluster.id async for cluster in _all(gateway, caller.home)]
-    while True:
-        followed = asyncio.create_task(_follow(gateway, clusters, connection))
-        try:
-            clusters = await _others(gateway, caller, clusters, followed)
-        finally:
-            followed.cancel()
-            with suppress(asyncio.CancelledError):
-                await followed
-
-
-async def _others(gateway: Gateway, caller: Member, known: list[UUID], followed: asyncio.Task[None]) -> list[UUID]:
-    """The clusters, when they are no longer the known ones."""
-    while not followed.done():
-        await gateway.services.clock.sleep(RELIST_S)
-        found = [cluster.id async for cluster in _all(gateway, caller.home)]
-        if set(found) != set(known):
-            return found
-    followed.result()
-    return known
-
-
-async def _follow(gateway: Gateway, clusters: list[UUID], connection: Connection) -> None:
-    names = [name for one in clusters for name in (keys.agent_heartbeat(str(one)), keys.cluster_events(str(one)))]
-    if not names:
-        connection.put(READY_TEXT)
-        await asyncio.Event().wait()
-    async with gateway.services.hub.bus.subscribe(*names) as subscription:
-        connection.put(READY_TEXT)
-        async for item in subscription:
-            connection.put(RESYNC_TEXT if isinstance(item, Gap) else _told(item))
-
-
-async def _all(gateway: Gateway, organization_id: UUID) -> AsyncIterator[Cluster]:
-    after: Cursor | None = None
-    async with gateway.services.database.tenant(organization_id) as tx:
-        while True:
-            page = await tx.clusters.page(organization_id, PageRequest(limit=MAX_PAGE, after=after))
-            for cluster in page.items:
-                yield cluster
-            after = page.next
-            if after is None:
-                return
-
-
-def _told(message: Message) -> str:
-    """A message of a channel as pages get it: what it is, of which cluster, and what it says."""
-    kind, _, cluster_id = message.channel.rpartition(":")
-    try:
-        data = orjson.loads(message.body)
-    except ValueError:
-        data = {}
-    word = "heartbeat" if kind == keys.agent_heartbeat("").rstrip(":") else "event"
-    return orjson.dumps({"type": word, "cluster_id": cluster_id, "data": data}).decode()

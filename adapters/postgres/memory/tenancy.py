@@ -1,7 +1,7 @@
 """Twins of organisations, people and tokens."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -24,6 +24,14 @@ from domain.tenancy import (
     User,
     UserRole,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Skip:
+    """A row of ``onboarding_skips``."""
+
+    organization_id: UUID
+    skipped_at: datetime
 
 
 class MemoryOrganizations(MemoryRepository):
@@ -68,6 +76,16 @@ class MemoryOrganizations(MemoryRepository):
         if found is None or found.suspended_at is not None:
             return False
         return self._change(organization_id, suspended_at=now, updated_at=now)
+
+    async def skip_onboarding(self, organization_id: UUID, now: datetime) -> bool:
+        """Note that it would rather look around first."""
+        if self._view.get(Organization, organization_id) is None:
+            return False
+        return self._view.insert(organization_id, _Skip(organization_id=organization_id, skipped_at=now))
+
+    async def has_skipped_onboarding(self, organization_id: UUID) -> bool:
+        """Whether that was noted."""
+        return self._view.get(_Skip, organization_id) is not None
 
     async def delete(self, organization_id: UUID) -> bool:
         """Delete an organisation and all it has."""

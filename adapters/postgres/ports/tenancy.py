@@ -64,6 +64,12 @@ class Organizations(Protocol):
     async def suspend(self, organization_id: UUID, now: datetime) -> bool:
         """Shut an organisation out: its keys and sessions open nothing."""
 
+    async def skip_onboarding(self, organization_id: UUID, now: datetime) -> bool:
+        """Note that it would rather look around before it connects anything; false when that was noted already."""
+
+    async def has_skipped_onboarding(self, organization_id: UUID) -> bool:
+        """Whether that was noted."""
+
     async def delete(self, organization_id: UUID) -> bool:
         """Delete an organisation and all it has. Its audit log stays until retention ends it."""
 

@@ -50,6 +50,15 @@ class PostgresOrganizations(Repository):
         """Shut an organisation out."""
         return await self._session.run(SQL["suspend"], {"organization_id": organization_id, "now": now}) > 0
 
+    async def skip_onboarding(self, organization_id: UUID, now: datetime) -> bool:
+        """Note that it would rather look around first."""
+        values = {"organization_id": organization_id, "now": now}
+        return await self._session.run(SQL["skip_onboarding"], values) > 0
+
+    async def has_skipped_onboarding(self, organization_id: UUID) -> bool:
+        """Whether that was noted."""
+        return bool(await self._session.rows(SQL["has_skipped_onboarding"], {"organization_id": organization_id}))
+
     async def delete(self, organization_id: UUID) -> bool:
         """Delete an organisation and all it has."""
         return await self._session.run(SQL["delete"], {"organization_id": organization_id}) > 0

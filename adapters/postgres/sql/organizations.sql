@@ -30,5 +30,13 @@ WHERE id = :organization_id AND (:tenant::uuid IS NULL OR id = :tenant);
 -- scope: platform
 UPDATE organizations SET suspended_at = :now, updated_at = :now WHERE id = :organization_id AND suspended_at IS NULL;
 
+-- name: skip_onboarding
+INSERT INTO onboarding_skips (organization_id, skipped_at)
+SELECT id, :now FROM organizations WHERE id = :organization_id AND (:tenant::uuid IS NULL OR id = :tenant)
+ON CONFLICT DO NOTHING;
+
+-- name: has_skipped_onboarding
+SELECT organization_id FROM onboarding_skips WHERE organization_id = :organization_id AND {mine};
+
 -- name: delete
 DELETE FROM organizations WHERE id = :organization_id AND (:tenant::uuid IS NULL OR id = :tenant);

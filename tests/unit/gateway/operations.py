@@ -16,6 +16,7 @@ OPEN = {
     ("POST", "/api/auth/password/confirm"),
     ("POST", "/api/auth/confirm"),
     ("POST", "/api/auth/invite/accept"),
+    ("GET", "/api/connect/template.yaml"),
 }
 """Endpoints that anybody may call. One that appears here by mistake is seen in review."""
 CLOSED = [operation for operation in OPERATIONS if operation not in OPEN]
@@ -25,6 +26,8 @@ BODIES: dict[str, Any] = {
     "/api/clusters/connect": {"name": "mine", "region": "us-east-1"},
     "/api/clusters/{cluster_id}/keys": {"label": "x"},
     "/api/clusters/{cluster_id}/keys/{key_id}/revoke": {"reason": "x"},
+    "/api/connect/link": {"aws_account_id": "111122223333"},
+    "/api/connect/verify": {"account_id": str(UUID(int=9))},
     "/api/admin/safe-mode": {"on": True, "reason": "x"},
     "/api/lab/parallel": {"name": "x", "model_id": str(UUID(int=6))},
     "/api/lab/parallel-config": {"experiment_id": str(UUID(int=7))},
@@ -37,10 +40,15 @@ NEEDED = {
     "/api/clusters/install": OrganizationRole.ADMIN,
     "/api/clusters/{cluster_id}/optimize": OrganizationRole.MEMBER,
     "/api/clusters/{cluster_id}/plans/{plan_id}/approve": OrganizationRole.MEMBER,
+    "/api/clusters/{cluster_id}/plans/{plan_id}/discard": OrganizationRole.MEMBER,
+    "/api/connect/link": OrganizationRole.ADMIN,
+    "/api/connect/verify": OrganizationRole.ADMIN,
+    "/api/onboard/skip": OrganizationRole.MEMBER,
+    "/api/settings/accounts/{account_id}": OrganizationRole.ADMIN,
     "/api/clusters/{cluster_id}/keys": OrganizationRole.ADMIN,
     "/api/clusters/{cluster_id}/keys/{key_id}/revoke": OrganizationRole.ADMIN,
 }
-"""What a POST needs; everything else is for all roles."""
+"""What a change needs; everything else is for all roles."""
 
 
 def is_agents(path: str) -> bool:

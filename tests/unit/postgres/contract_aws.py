@@ -159,6 +159,17 @@ async def test_the_role_of_an_account_is_changed(database: Database) -> None:
     assert changed == replace(account, role_arn="arn:aws:iam::111111111111:role/other", updated_at=after(1))
 
 
+async def test_an_organisation_may_skip_being_led_in(database: Database) -> None:
+    organization, stranger = await add_organization(database), await add_organization(database)
+    async with database.tenant(organization.id) as tx:
+        assert not await tx.organizations.has_skipped_onboarding(organization.id)
+        assert await tx.organizations.skip_onboarding(organization.id, NOW)
+        assert not await tx.organizations.skip_onboarding(organization.id, after(1))
+        assert await tx.organizations.has_skipped_onboarding(organization.id)
+    async with database.tenant(stranger.id) as tx:
+        assert not await tx.organizations.has_skipped_onboarding(organization.id)
+
+
 async def test_the_last_price_of_each_pool_is_remembered(database: Database) -> None:
     other = replace(POOL, zone_id="use1-az2")
     points = [
