@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
+import orjson
 import structlog
 
 from actors.insight.census import Census, census_of
 from actors.insight.figures import figures_of
 from actors.insight.prices import read_prices
 from actors.services import Services
+from adapters.redis import keys
+from adapters.redis.ports import Message
 from domain.errors import InputError, TransientError
 from domain.spend import Baseline, ClusterFleet, FleetDue, NodeGroup
 from domain.work import StoredSnapshot
@@ -25,6 +27,9 @@ pods takes 60 ms of a core (2026-11)."""
 
 RATES_KEPT = timedelta(days=3)
 """Longer than hours are caught up."""
+
+FIGURES_CHANGED = "figures_changed"
+"""What pages are told: nodes, pods, costs or the open plan of a cluster are not what they were."""
 
 HOUR = timedelta(hours=1)
 
@@ -43,17 +48,17 @@ class FleetKeeper:
         ends_at_s = clock.monotonic() + LONGEST_S
         async with self._services.database.platform() as tx:
             due = await tx.fleets.due(before=clock.now() - REPRICED_AFTER, most=MOST_AT_ONCE)
-        done, changed = 0, set[UUID]()
+        done, changed = 0, list[FleetDue]()
         for one in due:
             if clock.monotonic() > ends_at_s:
                 break
             try:
-                changed |= await self._figured(one)
+                if await self._figured(one):
+                    changed.append(one)
                 done += 1
             except InputError as err:
                 log.warning("a snapshot cannot be reckoned", cluster=str(one.cluster_id), error=str(err))
-        for organization_id in changed:
-            await self._drop_answers(organization_id)
+        await self._tell(changed)
         left = f", {len(due) - done} left" if len(due) > done else ""
         return f"reckoned {done} clusters{left}" if due else ""
 
@@ -64,20 +69,20 @@ class FleetKeeper:
             await tx.fleets.prune(due_at - RATES_KEPT)
         return f"savings of {clusters} clusters" if clusters else ""
 
-    async def _figured(self, due: FleetDue) -> set[UUID]:
-        """Reckon one cluster; whose answers are out of date now."""
+    async def _figured(self, due: FleetDue) -> bool:
+        """Reckon one cluster; says whether there is something new to see."""
         async with self._services.database.platform() as tx:
             snapshot = await tx.snapshots.get(due.cluster_id)
             baseline = await tx.fleets.baseline(due.cluster_id)
             planned = await tx.fleets.planned(due.plan_id) if due.plan_id else ()
             old = await tx.fleets.get(due.cluster_id)
         if snapshot is None:
-            return set()
+            return False
         census = await asyncio.to_thread(census_of, snapshot.body)
         first = baseline or _first_baseline(due, census, now=self._services.clock.now())
         fleet = await self._reckoned(due, snapshot, census=census, baseline=first, planned=planned)
         await self._keep(fleet, old, first if baseline is None else None)
-        return set() if fleet.looks_like(old) else {due.organization_id}
+        return not fleet.looks_like(old)
 
     async def _reckoned(
         self,
@@ -108,11 +113,20 @@ class FleetKeeper:
             if old is None or (old.rates, old.nodes, old.spot_nodes) != (fleet.rates, fleet.nodes, fleet.spot_nodes):
                 await tx.fleets.add_rates(fleet)
 
-    async def _drop_answers(self, organization_id: UUID) -> None:
+    async def _tell(self, changed: Sequence[FleetDue]) -> None:
+        """Drop answers that are out of date, then have pages ask again."""
+        hub, now = self._services.hub, self._services.clock.now()
         try:
-            await self._services.hub.answers.drop(str(organization_id))
+            for organization_id in {one.organization_id for one in changed}:
+                await hub.answers.drop(str(organization_id))
+            await hub.bus.publish_many([_news(str(one.cluster_id), now) for one in changed])
         except TransientError as err:
-            log.info("answers end by themselves within minutes", organization=str(organization_id), error=str(err))
+            log.info("pages see new figures within minutes", clusters=len(changed), error=str(err))
+
+
+def _news(cluster: str, now: datetime) -> Message:
+    body = orjson.dumps({"topic": FIGURES_CHANGED, "cluster_id": cluster, "at": now, "data": {}})
+    return Message(channel=keys.cluster_events(cluster), body=body)
 
 
 def _first_baseline(due: FleetDue, census: Census, *, now: datetime) -> Baseline:

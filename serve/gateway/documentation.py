@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from domain.wire.messages import EventsBody, Heartbeat, MetricsBody, RegisterRequest, ResultBody
 from serve.schemas.base import Problem
+from serve.schemas.messages import PortalMessage
 
 OPENAPI_PATH = "/api/openapi.json"
 DOCS_PATH = "/api/docs"
@@ -31,7 +32,7 @@ WebSockets: `/api/clusters/heartbeat`, `/api/admin/logs`, `/api/admin/logs/live`
 `POST /api/auth/ws-ticket`; `/api/clusters/{cluster_id}/stream` is the agents' and takes their key in the header.
 """
 
-_READ_BY_ENDPOINTS = (RegisterRequest, Heartbeat, MetricsBody, EventsBody, ResultBody, Problem)
+_BESIDE_ENDPOINTS = (RegisterRequest, Heartbeat, MetricsBody, EventsBody, ResultBody, Problem, PortalMessage)
 
 
 def install(app: FastAPI) -> None:
@@ -44,7 +45,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        for model in _READ_BY_ENDPOINTS:
+        for model in _BESIDE_ENDPOINTS:
             own = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= own.pop("$defs", {}) | {model.__name__: own}
         _drop_default_errors(schema, schemas)

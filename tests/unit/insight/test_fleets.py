@@ -3,9 +3,11 @@
 from datetime import timedelta
 from uuid import UUID
 
+import orjson
 import pytest
 
 from actors.insight.fleets import REPRICED_AFTER, FleetKeeper
+from adapters.redis.keys import cluster_events
 from domain.commands import PlanStatus
 from domain.fleet import Heartbeat
 from domain.spend import ClusterFleet
@@ -149,7 +151,11 @@ async def test_answers_are_dropped_when_and_only_when_something_can_be_seen(worl
     await world.clock.advance(60)
     renamed = node("b")
     await take_snapshot(world, renamed, *([node("c")] if changes else []), *FIVE_PODS)
-    await figured(world)
+    async with world.services.hub.bus.subscribe(cluster_events(str(CLUSTER))) as pages:
+        await figured(world)
+        await world.services.hub.bus.publish(cluster_events(str(CLUSTER)), b"{}")
+        told = orjson.loads((await anext(pages)).body)
+    assert (told.get("topic") == "figures_changed") is changes
     assert ((await answers.get(str(ORGANIZATION), "kpi")).stamp != before) is changes
 
 
