@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -97,7 +98,7 @@ class FeatureStore:
             ticks += 1
         if ticks:
             self._down = {place: spans for place, spans in self._down.items() if spans[-1][1] > now}
-            self._used_until = {place: until for place, until in self._used_until.items() if until > now}
+            self._used_until = {place: until for place, until in self._used_until.items() if until >= now}
         return ticks
 
     def rows(self) -> Matrix:
@@ -135,7 +136,7 @@ class FeatureStore:
             if state.tick_s != TICK_S or state.at is None or now - state.at > MOST_CAUGHT_UP:
                 return cls(pools, start=now)
             return cls._restored(found, state, pools, now=now)
-        except (ValueError, KeyError, OSError, EOFError):
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile):
             return cls(pools, start=now)
 
     @classmethod
@@ -156,7 +157,7 @@ class FeatureStore:
         up = np.ones(len(self.pools), dtype=bool)
         up[[place for place, spans in self._down.items() if any(since <= at < until for since, until in spans)]] = False
         self.state.step(up, price=price)
-        used = [place for place, until in self._used_until.items() if at < until]
+        used = [place for place, until in self._used_until.items() if at <= until]
         self.up_h[used] += TICK_S / SECONDS_PER_H * up[used]
         self._rows = None
 
