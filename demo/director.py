@@ -69,7 +69,8 @@ class Director:
         on_event: Callable[[str], None],
     ) -> None:
         self._world, self._homes, self._pace, self._now, self._tell = world, tuple(homes), pace, now, on_event
-        self._began_at = self._moved_at = now()
+        self._opened_at: datetime | None = None
+        self._moved_at = now()
         self._capacity = Capacity(
             first_h=pace.first_s * pace.interruptions / 3600, next_h=pace.next_s * pace.interruptions / 3600
         )
@@ -86,19 +87,28 @@ class Director:
                 log.exception("a step of the demo has failed")
             await asyncio.sleep(STEP_S)
 
+    def open_market(self) -> None:
+        """From now on prices move and capacity ends."""
+        self._opened_at = self._now()
+
     def step(self) -> None:
         """Let everything happen that is due."""
         now = self._now()
-        if (now - self._moved_at).total_seconds() >= PRICES_S:
-            self._world.market.recorded = prices(self._regions(), self._played_h(now, self._pace.prices))
-            self._moved_at = now
         running: list[tuple[Home, Instance]] = []
         for home, found in self._instances():
             self._follow(home, found, now)
             running += [(home, one) for one in found if one.is_running]
             self._autoscale(home, now)
-        self._play_capacity(running, now)
+        if self._opened_at is not None:
+            self._play(running, now, (now - self._opened_at).total_seconds() / 3600)
         self._is_filled = True
+
+    def _play(self, running: list[tuple[Home, Instance]], now: datetime, since_h: float) -> None:
+        """The market, so many hours after it was opened."""
+        if (now - self._moved_at).total_seconds() >= PRICES_S:
+            self._world.market.recorded = prices(self._regions(), since_h * self._pace.prices)
+            self._moved_at = now
+        self._play_capacity(running, now, at_h=since_h * self._pace.interruptions)
 
     def _instances(self) -> list[tuple[Home, list[Instance]]]:
         places = {(home.tenant.account_id, home.character.region) for home in self._homes}
@@ -126,7 +136,7 @@ class Director:
                 nodes.lose(home.cluster.store, one.id)
                 home.ends_at.pop(one.id, None)
 
-    def _play_capacity(self, running: list[tuple[Home, Instance]], now: datetime) -> None:
+    def _play_capacity(self, running: list[tuple[Home, Instance]], now: datetime, *, at_h: float) -> None:
         """Where a pool's capacity ends, no launch finds room, and its instances are taken one after another."""
         by_pool: dict[Pool, list[tuple[Home, Instance]]] = defaultdict(list)
         for home, one in running:
@@ -134,7 +144,6 @@ class Director:
                 by_pool[one.pool].append((home, one))
         self._pools |= by_pool.keys()
         rooms = self._world.fleets.rooms
-        at_h = self._played_h(now, self._pace.interruptions)
         for pool in sorted(self._pools):
             key = (pool.instance_type, pool.zone_id)
             if self._capacity.is_up(pool, at_h):
@@ -172,10 +181,6 @@ class Director:
 
     def _regions(self) -> set[str]:
         return {home.character.region for home in self._homes}
-
-    def _played_h(self, now: datetime, speed: float) -> float:
-        """Recorded hours since the start."""
-        return (now - self._began_at).total_seconds() * speed / 3600
 
 
 def _machine(home: Home, one: Instance) -> Machine:

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
 
-from demo.aws.world import World
 from demo.world import Tenant
 from domain.errors import RejectedError, TransientError
+
+if TYPE_CHECKING:
+    from demo.aws.world import World
 
 CALL_S = 60.0
 """For one call: trying a role asks AWS two dozen things, while the platform is busy with its start."""
@@ -37,7 +39,7 @@ class Person:
         headers = {"Authorization": f"Bearer {self._token}"}
         return await _call(self._http, method, path, body=body, headers=headers)
 
-    async def link(self, world: World) -> UUID:
+    async def link(self, world: "World") -> UUID:
         """Link the AWS account and have the role tried; our id of the account. Discovery begins by itself then."""
         invited = await self.call("POST", "/api/connect/link", {"aws_account_id": self.tenant.account_id})
         # What the CloudFormation stack does: a role that wants to hear this one external id.

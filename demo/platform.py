@@ -15,7 +15,7 @@ from uuid import UUID
 from actors.cluster.records import Mode
 from adapters.embedded.folder import DataFolder
 from adapters.settings import load_settings
-from demo.aws.world import ADVISOR_PATH
+from demo.aws.requests import ADVISOR_PATH
 from demo.children import Child, child
 from demo.world import PLATFORM_ACCOUNT
 from domain.errors import TransientError
@@ -39,7 +39,6 @@ class Platform:
     admin_email: str
     admin_password: str
     folder: Path
-    process: Child
 
 
 @contextmanager
@@ -60,20 +59,17 @@ def clean_environment() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(
+async def starting(
     path: Path, aws_url: str, *, port: int, on_step: Callable[[str, float], None]
-) -> AsyncIterator[Platform]:
-    """Start the platform; the block begins when it answers.
+) -> AsyncIterator["Starting"]:
+    """Have the platform start; it ends with the block.
 
     Parameters
     ----------
+    port
+        First HTTP port to try.
     on_step
         Told of each step that is done, and how many seconds it took.
-
-    Raises
-    ------
-    TransientError
-        It does not come up; the message holds the end of its log.
     """
     http_port = free_port("127.0.0.1", port)
     options = ["--data-dir", str(path), "--port", str(http_port)]
@@ -85,38 +81,47 @@ async def running(
         end_s=END_S,
         speaks=True,
     ) as process:
-        started = _Started(process, on_step)
+        begun = Starting(process, path, f"http://127.0.0.1:{http_port}", on_step)
         # It speaks as long as it lives, so somebody must listen.
-        listening = asyncio.create_task(started.listen(), name="platform")
+        listening = asyncio.create_task(begun.listen(), name="platform")
         try:
-            email, password = await started.admin
-            url = f"http://127.0.0.1:{http_port}"
-            yield Platform(url=url, admin_email=email, admin_password=password, folder=path, process=process)
+            yield begun
         finally:
             listening.cancel()
 
 
-class _Started:
-    """Hears what a starting platform says."""
+class Starting:
+    """A platform on its way up."""
 
-    def __init__(self, process: Child, on_step: Callable[[str, float], None]) -> None:
-        self._process, self._on_step = process, on_step
-        self.admin: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+    def __init__(self, process: Child, path: Path, url: str, on_step: Callable[[str, float], None]) -> None:
+        self._process, self._path, self._url, self._on_step = process, path, url, on_step
+        self._admin: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+
+    async def ready(self) -> Platform:
+        """Wait until it answers.
+
+        Raises
+        ------
+        TransientError
+            It never does; the message holds the end of its log.
+        """
+        email, password = await self._admin
+        return Platform(url=self._url, admin_email=email, admin_password=password, folder=self._path)
 
     async def listen(self) -> None:
-        """Until it ends. ``admin`` is set once it runs, and fails when it never does."""
+        """Hear what it says until it ends."""
         admin = ("", "")
         async for event in self._process.events():
             match event["event"]:
-                case "done":
+                case "done" if not self._admin.done():
                     self._on_step(str(event["step"]), float(str(event["took_s"])))
                 case "password":
                     admin = (str(event["email"]), str(event["password"]))
                 case "ready":
-                    self.admin.set_result(admin)
-        if not self.admin.done():
+                    self._admin.set_result(admin)
+        if not self._admin.done():
             problem = f"the platform did not come up:\n{self._process.last_words()}"
-            self.admin.set_exception(TransientError(problem))
+            self._admin.set_exception(TransientError(problem))
 
 
 async def set_mode(path: Path, organization: UUID, cluster: UUID, mode: Mode) -> None:

@@ -4,28 +4,31 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
 
-from demo import cloud, platform
-from demo.aws.fill import customer
-from demo.aws.world import World, served
+from demo import platform
 from demo.children import child
 from demo.clusters.workloads import AGENT
-from demo.director import Director, Home
-from demo.kubernetes.cluster import Cluster
-from demo.kubernetes.http import KubernetesServer
 from demo.person import Person, sign_up
 from demo.platform import Platform
 from demo.screen import Screen
-from demo.serving import serving
 from demo.world import PACE, TENANTS, Pace
+from serve.operations.ports import free_port
+
+if TYPE_CHECKING:
+    from demo.director import Home
+    from demo.stage import Stage
+
+AWS_PORT = 5_055
+"""First port to try for the simulated AWS."""
 
 AGENT_END_S = 10.0
 COLLECTION_S = 10
@@ -65,63 +68,36 @@ async def run(screen: Screen, *, port: int, minutes: float | None, pace: Pace = 
 
 async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
     """Everything, until cancelled."""
+    aws_port = free_port("127.0.0.1", AWS_PORT)
     async with AsyncExitStack() as stack:
-        world = World()
-        aws_url = stack.enter_context(served(world))
-        filling = asyncio.create_task(_fill(screen, aws_url), name="fill")
-        stack.callback(filling.cancel)
-        running = await stack.enter_async_context(platform.running(folder, aws_url, port=port, on_step=screen.step))
+        begun = await stack.enter_async_context(
+            platform.starting(folder, f"http://127.0.0.1:{aws_port}", port=port, on_step=screen.step)
+        )
+        # moto takes seconds to import, and the platform asks AWS nothing before somebody links an account.
+        stages = await asyncio.to_thread(import_module, "demo.stage")
+        stage: Stage = await stack.enter_async_context(
+            stages.on_stage(pace, aws_port=aws_port, on_step=screen.step, on_event=screen.say)
+        )
+        running = await begun.ready()
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=running.url, trust_env=False))
-        homes = await filling
-        director = Director(world, homes, pace, now=_now, on_event=screen.say)
-        kubernetes = await stack.enter_async_context(_alive(director, homes))
         people = await _sign_up(screen, http, running)
-        async with asyncio.TaskGroup() as group:
-            for person in people:
-                account = await _link(screen, person, world)
-                for home in (home for home in homes if home.tenant is person.tenant):
+        async with asyncio.TaskGroup() as agents:
+            accounts = await asyncio.gather(*(_link(screen, person, stage) for person in people))
+            for person, account in zip(people, accounts, strict=True):
+                for home in stage.homes_of(person.tenant):
                     cluster, key = await _connect(person, home, running, account=account)
-                    group.create_task(_agent(home, cluster, key, kubernetes=kubernetes, running=running))
+                    agents.create_task(_agent(home, cluster, key, kubernetes=stage.kubernetes_url, running=running))
                     screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
+            stage.open_market()
             screen.invite()
 
 
-async def _link(screen: Screen, person: Person, world: World) -> UUID:
+async def _link(screen: Screen, person: Person, stage: "Stage") -> UUID:
     """Link the AWS account, and wait until what is in it has been found."""
-    account = await person.link(world)
+    account = await person.link(stage.world)
     found = ", ".join(sorted(await person.discovered())) or "nothing yet"
     screen.say(f"{person.tenant.organization}: AWS account {person.tenant.account_id} linked, found there: {found}")
     return account
-
-
-async def _fill(screen: Screen, aws_url: str) -> list[Home]:
-    """The accounts with their clusters, as they were before anybody connected them."""
-    began = asyncio.get_running_loop().time()
-    homes: list[Home] = []
-    for tenant in TENANTS:
-        owner = await asyncio.to_thread(customer, aws_url, tenant.account_id)
-        for character in tenant.clusters:
-            await asyncio.to_thread(cloud.fill, owner, character)
-            cluster = Cluster(character.name, secrets.token_urlsafe(24), _now)
-            cluster.add(*character.objects())
-            homes.append(Home(tenant=tenant, character=character, cluster=cluster))
-    screen.step("simulated AWS", asyncio.get_running_loop().time() - began)
-    return homes
-
-
-@asynccontextmanager
-async def _alive(director: Director, homes: list[Home]) -> AsyncIterator[str]:
-    """Clusters and market in motion; gives the address of the Kubernetes APIs."""
-    director.step()
-    clusters = {home.character.name: home.cluster for home in homes}
-    async with serving(KubernetesServer(clusters)) as url:
-        tasks = [asyncio.create_task(life) for life in (director.run(), *(one.run() for one in clusters.values()))]
-        try:
-            yield url
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -> list[Person]:
@@ -135,14 +111,14 @@ async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -
     return people
 
 
-async def _connect(person: Person, home: Home, running: Platform, *, account: UUID) -> tuple[UUID, str]:
+async def _connect(person: Person, home: "Home", running: Platform, *, account: UUID) -> tuple[UUID, str]:
     """Connect a cluster as its owner would; its id and the agent's key."""
     cluster = await person.connect(home.character.name, home.character.region, account=account)
     await platform.set_mode(running.folder, person.organization, cluster, home.character.mode)
     return cluster, await person.install(cluster)
 
 
-async def _agent(home: Home, cluster: UUID, key: str, *, kubernetes: str, running: Platform) -> None:
+async def _agent(home: "Home", cluster: UUID, key: str, *, kubernetes: str, running: Platform) -> None:
     """The real agent of a cluster, as a process, until cancelled. One that ends is started again, as a pod would be."""
     name = home.character.name
     token = running.folder / f"{name}.token"
@@ -183,7 +159,3 @@ def _stopped() -> Iterator[asyncio.Event]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

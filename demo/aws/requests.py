@@ -15,6 +15,9 @@ _EKS = (
     (re.compile(r"/clusters"), "ListClusters"),
 )
 
+ADVISOR_PATH = "/spot-advisor-data.json"
+"""Where the Spot advisor's feed is, which is no service of AWS' API."""
+
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
 

@@ -18,9 +18,8 @@ from werkzeug.serving import make_server
 
 from demo.aws.fleets import Fleets, PoolKey
 from demo.aws.market import Market
-from demo.aws.requests import Answer, Asked, read_request, refusal
+from demo.aws.requests import ADVISOR_PATH, Answer, Asked, read_request, refusal
 
-ADVISOR_PATH = "/spot-advisor-data.json"
 ASKED_PATH = "/world/asked"
 """Tells, as JSON, what was asked so far: seconds, account, region, service, operation."""
 
@@ -265,9 +264,9 @@ class _Quiet(MotoRequestHandler):
 
 
 @contextmanager
-def served(world: World) -> Iterator[str]:
-    """Serve a world on a free port of the loopback; gives its address."""
-    server = make_server("127.0.0.1", 0, world, threaded=True, request_handler=_Quiet)
+def served(world: World, *, port: int = 0) -> Iterator[str]:
+    """Serve a world on a port of the loopback, by default a free one; gives its address."""
+    server = make_server("127.0.0.1", port, world, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,0 +1,85 @@
+"""AWS and Kubernetes of the demo, in this process: accounts filled, clusters in motion, the market played."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from demo import cloud
+from demo.aws.fill import customer
+from demo.aws.world import World, served
+from demo.director import Director, Home
+from demo.kubernetes.cluster import Cluster
+from demo.kubernetes.http import KubernetesServer
+from demo.serving import serving
+from demo.world import TENANTS, Pace, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What there is before anybody has heard of the platform; ``kubernetes_url`` is where the clusters' APIs are.
+
+    Nothing is taken and no price moves before ``open_market`` is called.
+    """
+
+    world: World
+    homes: tuple[Home, ...]
+    kubernetes_url: str
+    open_market: Callable[[], None]
+
+    def homes_of(self, tenant: Tenant) -> tuple[Home, ...]:
+        """A customer's clusters."""
+        return tuple(home for home in self.homes if home.tenant is tenant)
+
+
+@asynccontextmanager
+async def on_stage(
+    pace: Pace, *, aws_port: int, on_step: Callable[[str, float], None], on_event: Callable[[str], None]
+) -> AsyncIterator[Stage]:
+    """Everything in motion until the block ends.
+
+    Parameters
+    ----------
+    on_step
+        Told of each step that is done, and how many seconds it took.
+    on_event
+        Told of each interruption, in a sentence.
+    """
+    world, loop = World(), asyncio.get_running_loop()
+    with served(world, port=aws_port) as aws_url:
+        began = loop.time()
+        homes = await _fill(aws_url)
+        director = Director(world, homes, pace, now=_now, on_event=on_event)
+        director.step()
+        clusters = {home.character.name: home.cluster for home in homes}
+        async with serving(KubernetesServer(clusters)) as kubernetes_url:
+            lives = [
+                asyncio.create_task(director.run()),
+                *(asyncio.create_task(one.run()) for one in clusters.values()),
+            ]
+            on_step("simulated AWS and five clusters", loop.time() - began)
+            try:
+                yield Stage(world=world, homes=homes, kubernetes_url=kubernetes_url, open_market=director.open_market)
+            finally:
+                for life in lives:
+                    life.cancel()
+                await asyncio.gather(*lives, return_exceptions=True)
+
+
+async def _fill(aws_url: str) -> tuple[Home, ...]:
+    """The accounts with their clusters, as they were before anybody connected them."""
+    homes: list[Home] = []
+    for tenant in TENANTS:
+        owner = await asyncio.to_thread(customer, aws_url, tenant.account_id)
+        for character in tenant.clusters:
+            await asyncio.to_thread(cloud.fill, owner, character)
+            cluster = Cluster(character.name, secrets.token_urlsafe(24), _now)
+            cluster.add(*character.objects())
+            homes.append(Home(tenant=tenant, character=character, cluster=cluster))
+    return tuple(homes)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
