@@ -6,6 +6,10 @@ from datetime import datetime, timedelta
 from actors.clock.clock import PeriodicJob
 from actors.clock.schedule import Period
 from actors.cluster.inputs import ActionFinished, AgentLost, Ended
+from actors.execution.agents import ConfigPermit
+from actors.execution.aws import AccountEc2
+from actors.execution.orphans import orphan_job
+from actors.execution.sites import AccountSites
 from actors.hosting.ports import Clusters
 from actors.insight.jobs import insight_jobs
 from actors.scoring.client import judge_models
@@ -40,6 +44,7 @@ def platform_jobs(
         PeriodicJob(name="judge risk models", period=Period(every_s=600), run=judge_models),
         PeriodicJob(name="upkeep", period=Period(every_s=DAY_S), run=jobs.upkeep),
         *insight_jobs(services),
+        orphan_job(services, AccountEc2(AccountSites(services), ConfigPermit(services))),
     )
 
 

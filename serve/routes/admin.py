@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 
+from actors.execution.orphans import SWEEP_ORPHANS
 from adapters.redis import keys
 from domain.errors import TransientError
 from domain.events import EventPriority
@@ -42,7 +43,7 @@ QUEUE_AMBER = 100
 OLDEST_AMBER_S = 1.0
 """Alerts of SPEC 5: above 100 events, or above 1 s."""
 EVIDENCE_SINCE = timedelta(hours=1)
-PERIODIC = ("expire actions", "find silent agents", "sweep events", "prune")
+PERIODIC = ("expire actions", "find silent agents", "sweep events", SWEEP_ORPHANS, "prune")
 """Jobs of the clock whose last run is shown."""
 
 
@@ -55,6 +56,7 @@ async def health(caller: SuperAdmin, gateway: GatewayDep) -> HealthAnswer:
         await _timed("postgresql", services.database.ping),
         await _timed("redis", services.hub.events.depth),
         await _queue_part(gateway),
+        await _orphans_part(gateway),
         *(PartModel(name=one.name, light=one.light, detail=one.detail) for one in await gateway.workers.look()),
     ]
     return HealthAnswer(light=_worst(parts), parts=parts, at=services.clock.now())
@@ -157,6 +159,19 @@ async def _queue_part(gateway: Gateway) -> PartModel:
     calm = waiting <= QUEUE_AMBER and queue.oldest_waiting_s <= OLDEST_AMBER_S
     detail = f"{waiting} wait, the oldest for {queue.oldest_waiting_s:.1f} s, {queue.dead} given up"
     return PartModel(name="events", light=Light.GREEN if calm else Light.AMBER, detail=detail)
+
+
+async def _orphans_part(gateway: Gateway) -> PartModel:
+    """Instances that no plan owns cost money: the last sweep says which."""
+    name = "instances without a plan"
+    try:
+        async with gateway.services.database.platform() as tx:
+            runs = [run for run in await tx.clock_runs.history(SWEEP_ORPHANS, limit=2) if run.done_at is not None]
+    except TransientError as err:
+        return PartModel(name=name, light=Light.AMBER, detail=str(err))
+    error = runs[0].error if runs else ""
+    detail = error or ("none" if runs else "nobody has looked yet")
+    return PartModel(name=name, light=Light.AMBER if error else Light.GREEN, detail=detail)
 
 
 async def _queue(gateway: Gateway) -> QueueModel | None:

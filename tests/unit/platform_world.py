@@ -100,10 +100,14 @@ class World:
     sites: HandSites
     host: Host
 
+    @property
+    def ec2(self) -> AccountEc2:
+        """AWS as sagas ask it."""
+        return AccountEc2(self.sites, ConfigPermit(self.services))
+
     def another_host(self) -> Host:
         """A host that knows nothing but what is stored."""
-        ec2 = AccountEc2(self.sites, ConfigPermit(self.services))
-        return Host(self.services, planner=self.planner, registry=self.registry, ec2=ec2)
+        return Host(self.services, planner=self.planner, registry=self.registry, ec2=self.ec2)
 
 
 @pytest.fixture

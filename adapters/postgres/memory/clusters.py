@@ -100,6 +100,12 @@ class MemoryClusters(MemoryRepository):
         known = self._view.all(Cluster, lambda cluster: cluster.status != ClusterStatus.DISCONNECTED)
         return tuple(sorted(map(_key, known), key=lambda key: key.cluster_id))
 
+    async def linked(self) -> tuple[ClusterKey, ...]:
+        """Those that run in a linked AWS account."""
+        keys = {key.cluster_id: key for key in await self.all_keys()}
+        linked = self._view.all(Cluster, lambda cluster: cluster.account_id is not None)
+        return tuple(keys[one] for one in sorted(cluster.id for cluster in linked) if one in keys)
+
     async def set_status(self, cluster_id: UUID, status: ClusterStatus, now: datetime) -> bool:
         """Note how it stands."""
         found = self._view.get(Cluster, cluster_id)

@@ -84,6 +84,9 @@ class Clusters(Protocol):
     async def all_keys(self) -> tuple[ClusterKey, ...]:
         """Every cluster that is not disconnected (platform scope): for hosts that start."""
 
+    async def linked(self) -> tuple[ClusterKey, ...]:
+        """Those of them that run in a linked AWS account (platform scope)."""
+
     async def set_status(self, cluster_id: UUID, status: ClusterStatus, now: datetime) -> bool:
         """Note how it stands; false when it stood so already or is not there."""
 

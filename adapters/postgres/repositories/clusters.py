@@ -37,6 +37,10 @@ class PostgresClusters(Repository):
         """Every cluster that is not disconnected."""
         return await self._session.all(ClusterKey, SQL["all_keys"])
 
+    async def linked(self) -> tuple[ClusterKey, ...]:
+        """Those that run in a linked AWS account."""
+        return await self._session.all(ClusterKey, SQL["linked"])
+
     async def set_status(self, cluster_id: UUID, status: ClusterStatus, now: datetime) -> bool:
         """Note how it stands."""
         values = {"cluster_id": cluster_id, "status": status, "now": now}

@@ -21,6 +21,11 @@ ORDER BY c.created_at DESC, c.id DESC LIMIT :most;
 -- scope: platform
 SELECT id AS cluster_id, organization_id FROM clusters WHERE status <> 'disconnected' ORDER BY id;
 
+-- name: linked
+-- scope: platform
+SELECT id AS cluster_id, organization_id FROM clusters WHERE account_id IS NOT NULL AND status <> 'disconnected'
+ORDER BY id;
+
 -- name: set_status
 UPDATE clusters SET status = :status, updated_at = :now WHERE id = :cluster_id AND status <> :status AND {mine};
 

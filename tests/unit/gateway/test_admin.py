@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from actors.execution.orphans import SWEEP_ORPHANS
 from adapters.postgres.ids import new_id
 from adapters.redis import keys
 from domain.commands import EvidenceKind
@@ -22,7 +23,19 @@ async def admin(spot: House) -> Somebody:
 async def test_the_health_page_shows_a_light_for_each_part(spot: House, admin: Somebody) -> None:
     answer = (await spot.http.get("/api/admin/health", headers=admin.headers)).json()
     assert answer["light"] == "green"
-    assert [part["name"] for part in answer["parts"]] == ["postgresql", "redis", "events"]
+    assert [part["name"] for part in answer["parts"]] == [
+        "postgresql", "redis", "events", "instances without a plan",
+    ]  # fmt: skip
+
+
+async def test_instances_that_no_plan_owns_turn_the_light_amber(spot: House, admin: Somebody) -> None:
+    now = spot.clock.now()
+    async with spot.database.platform() as tx:
+        await tx.clock_runs.begin(SWEEP_ORPHANS, now, now=now, stale_before=now)
+        await tx.clock_runs.finish(SWEEP_ORPHANS, now, now=now, error="1 instances run that no plan owns: i-1")
+    answer = (await spot.http.get("/api/admin/health", headers=admin.headers)).json()
+    (part,) = [one for one in answer["parts"] if one["name"] == "instances without a plan"]
+    assert (answer["light"], part["detail"]) == ("amber", "1 instances run that no plan owns: i-1")
 
 
 async def test_the_workers_page_counts_answers_and_the_queue(spot: House, admin: Somebody) -> None:

@@ -185,6 +185,17 @@ async def test_hosts_start_with_every_cluster_that_is_not_cut_off(database: Data
         assert [key.cluster_id for key in await tx.clusters.all_keys()] == [here.id]
 
 
+async def test_clusters_in_linked_accounts_are_known_apart(database: Database) -> None:
+    organization = await add_organization(database)
+    await add_cluster(database, organization)
+    account = make_account(organization)
+    async with database.tenant(organization.id) as tx:
+        await tx.accounts.create(account)
+    linked = await add_cluster(database, organization, account_id=account.id, name="linked")
+    async with database.platform() as tx:
+        assert [key.cluster_id for key in await tx.clusters.linked()] == [linked.id]
+
+
 async def test_instances_are_those_seen_last(database: Database) -> None:
     cluster = await add_cluster(database)
 

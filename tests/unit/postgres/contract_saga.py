@@ -117,6 +117,7 @@ async def test_open_sagas_are_found_oldest_first_and_ended_ones_are_not(database
         assert [saga.id for saga in await tx.sagas.open_of_cluster(cluster.id)] == [old.id, young.id]
         both = await tx.sagas.open_of_clusters([cluster.id, other.id])
         assert {saga.id for saga in both} == {old.id, young.id, foreign.id}
+        assert await tx.sagas.open_clusters() == tuple(sorted({cluster.id, other.id}))
         page = await tx.sagas.of_cluster(cluster.id, PageRequest(limit=1))
         assert ([saga.id for saga in page.items], page.next is not None) == ([young.id], True)
 

@@ -1,0 +1,5 @@
+"""A platform over twins."""
+
+from tests.unit.platform_world import world
+
+__all__ = ["world"]
