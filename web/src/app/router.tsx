@@ -38,6 +38,7 @@ const open: RouteObject[] = [
 ];
 
 const inside: RouteObject[] = [
+  { path: "dashboard", lazy: () => import("@/features/dashboard/dashboard") },
   {
     path: "clusters",
     lazy: () => import("@/features/clusters/clusters"),

@@ -1,6 +1,7 @@
 /** The fake API: one function from request to answer, used by unit tests, the development server and browser tests. */
 
 import type { Job } from "@/shared/api/types";
+import { COMPOSITION, kpi, projection } from "./metrics.ts";
 import { uuid, type World } from "./world.ts";
 
 type Params = Readonly<Record<string, string>>;
@@ -91,6 +92,10 @@ const routes: Record<string, Handler> = {
       organization: world.admin ? null : { id: uuid(8, 1), name: "Example Ltd" },
       next: world.admin ? "admin" : world.clusters.length > 0 ? "dashboard" : "onboarding",
     }),
+  "GET /api/metrics/kpi": (world) => json(kpi(world)),
+  "GET /api/metrics/projection": (_, __, request) => json(projection(new URL(request.url).searchParams)),
+  "GET /api/metrics/composition": () => json(COMPOSITION),
+  "GET /api/activity/live": (world) => page(world.activity),
   "GET /api/clusters": (world) => page(world.clusters),
   "GET /api/clusters/:cluster_id": (world, { cluster_id }) => {
     const cluster = world.clusters.find(({ id }) => id === cluster_id);

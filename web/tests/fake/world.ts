@@ -1,6 +1,6 @@
 /** What the fake API knows: one organisation with its clusters, plans and audit log. */
 
-import type { AuditEntry, Cluster, Job, PlanBody, PlanSummary } from "@/shared/api/types";
+import type { Activity, AuditEntry, Cluster, Job, PlanBody, PlanSummary } from "@/shared/api/types";
 import { makePlan } from "./plans.ts";
 
 const MICRO = 1_000_000;
@@ -13,6 +13,7 @@ export interface World {
   plans: { summary: PlanSummary; body: PlanBody }[];
   jobs: Job[];
   audit: AuditEntry[];
+  activity: Activity[];
   /** Paths that answer 500, for tests of failures. */
   broken: Set<string>;
 }
@@ -71,7 +72,16 @@ export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Da
       created_at: ago(60 * 50),
     }),
   ];
-  return { signedIn, admin: false, clusters: made, plans, jobs: jobsOf(ago), audit: auditOf(ago), broken: new Set() };
+  return {
+    signedIn,
+    admin: false,
+    clusters: made,
+    plans,
+    jobs: jobsOf(ago),
+    audit: auditOf(ago),
+    activity: activityOf(ago),
+    broken: new Set(),
+  };
 }
 
 function stored(
@@ -147,4 +157,43 @@ function auditOf(ago: (minutes: number) => string): AuditEntry[] {
       hash: "5f2b0c9a1d3e4f60",
     };
   });
+}
+
+function activityOf(ago: (minutes: number) => string): Activity[] {
+  const entry = (place: number, kind: Activity["kind"], text: string, rest: Partial<Activity> = {}): Activity => ({
+    id: uuid(6, place),
+    at: ago(place * place * 2 + 1),
+    kind,
+    what: "",
+    text,
+    cluster_id: uuid(1, place % 3),
+    cluster_name: NAMES[place % 3] ?? "",
+    subject: "",
+    status: "",
+    reason: "",
+    plan_id: null,
+    generation: null,
+    saving_micro_usd_per_h: null,
+    ...rest,
+  });
+  const plan = (place: number) => ({
+    plan_id: uuid(2, place),
+    generation: 4 - place,
+    cluster_id: uuid(1, 0),
+    cluster_name: NAMES[0] ?? "",
+  });
+  return [
+    entry(0, "plan_made", "Plan 4 was made", { ...plan(0), saving_micro_usd_per_h: 5_450_000 }),
+    entry(1, "event", "AWS takes ip-10-0-0-17", { reason: "Spot interruption: two minutes' notice" }),
+    entry(2, "flag", "Everybody avoids c5.xlarge in use1-az6: AWS takes nodes there", {
+      cluster_id: null,
+      cluster_name: "",
+    }),
+    entry(3, "aws", "Launch c6i.4xlarge Spot in us-east-1a"),
+    entry(4, "action", "Empty ip-10-0-0-17"),
+    entry(5, "aws", "Terminate ip-10-0-0-17"),
+    entry(6, "plan_ended", "Plan 3 was carried out", plan(1)),
+    entry(7, "event", "shop/cart-7d9f was killed for want of memory"),
+    entry(8, "plan_ended", "Plan 2 was discarded", plan(2)),
+  ];
 }
