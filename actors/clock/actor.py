@@ -6,9 +6,12 @@ import socket
 from typing import Any
 
 from actors import runtime
+from actors.accounts.client import RayScouts
+from actors.accounts.jobs import account_jobs
 from actors.clock.clock import ClockWork
 from actors.clock.jobs import platform_jobs
 from actors.hosting.client import RayClusters, answered
+from actors.prices.client import price_jobs
 from actors.services import Services
 from actors.shell import Shell
 
@@ -22,7 +25,12 @@ class ClockActor(Shell):
 
     async def _begin(self, services: Services) -> None:
         clusters = RayClusters(services.settings.cluster_hosts)
-        jobs = platform_jobs(services, clusters, sweep_events=sweep_events)
+        scouts = RayScouts(services.settings.account_scouts)
+        jobs = (
+            *platform_jobs(services, clusters, sweep_events=sweep_events),
+            *account_jobs(services, scouts),
+            *price_jobs(),
+        )
         self._work = ClockWork(services, jobs, holder=f"{socket.gethostname()}:{os.getpid()}")
         self._keep_running(self._work.run, what="periodic work")
 

@@ -15,6 +15,7 @@ from ray.util.metrics import Gauge, Histogram
 from actors.planning.desk import PlanDesk
 from actors.planning.make import make_plan
 from actors.planning.order import PlanAnswer, PlanOrder
+from actors.prices.client import ask_figures
 from actors.scoring.client import ask
 from domain.errors import TransientError
 from solvers.placement import warm_up
@@ -29,7 +30,7 @@ LATENCY_BOUNDARIES_S = [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64]
 def plan_task(order: PlanOrder) -> PlanAnswer:
     """Compute one plan."""
     _step_back()
-    return make_plan(order, ask_risk=ask)
+    return make_plan(order, ask_risk=ask, ask_market=ask_figures)
 
 
 @ray.remote(num_cpus=1, max_retries=2)

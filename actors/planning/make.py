@@ -10,7 +10,7 @@ import structlog
 from actors.planning.deciding import decided
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.scoring.risk import RegionRisk, with_risk
-from adapters.catalog import load_catalog
+from adapters.catalog import LiveFigures, load_catalog
 from adapters.kubernetes.snapshot import snapshot_from_objects
 from domain.delta import ObjectSet
 from domain.documents.plan_json import cluster_of, plan_to_json
@@ -26,15 +26,19 @@ log = structlog.get_logger(__name__)
 AskRisk = Callable[[str, UUID, Sequence[Pool]], RegionRisk | None]
 """Tells the risk of a region's pools for a cluster that runs Spot nodes in some of them; may be away."""
 
+AskMarket = Callable[[str], LiveFigures | None]
+"""Tells prices and advice of a region as AWS tells them now; may be away."""
 
-def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None) -> PlanAnswer:
+
+def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None, ask_market: AskMarket | None = None) -> PlanAnswer:
     """Carry out an order. Input that cannot be planned, and a plan that the checker refuses, are answers too.
 
-    Without ``ask_risk``, or while it is away, the risk is that of the catalogue: the advisor's bucket.
+    Without ``ask_market``, or while it is away, prices are those of the carried catalogue. Without ``ask_risk``, or
+    while it is away, the risk is that of the catalogue: the advisor's bucket.
     """
     started = time.monotonic()
     try:
-        return replace(_planned(order, ask_risk), seconds=time.monotonic() - started)
+        return replace(_planned(order, ask_risk, ask_market), seconds=time.monotonic() - started)
     except RejectedError as err:
         return PlanAnswer(
             request=order.request, cluster=order.cluster, failure=str(err), seconds=time.monotonic() - started
@@ -49,13 +53,13 @@ def make_plan(order: PlanOrder, *, ask_risk: AskRisk | None = None) -> PlanAnswe
         )
 
 
-def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> PlanAnswer:
+def _planned(order: PlanOrder, ask_risk: AskRisk | None, ask_market: AskMarket | None) -> PlanAnswer:
     objects = list(ObjectSet.from_bytes(order.objects).objects())
     whole = snapshot_from_objects(objects, region=None, zones=(), observed_at=order.observed_at, from_scratch=False)
     circumstances = order.circumstances
     snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
     risk = _risk(order, whole, ask_risk)
-    catalog = load_catalog(snapshot.region, zones=snapshot.zones)
+    catalog = load_catalog(snapshot.region, zones=snapshot.zones, live=_live(order, whole, ask_market))
     catalog = without_pools(with_risk(catalog, risk), order.excluded_pools)
     settings = Settings(time_limit_s=order.time_limit_s, seed=order.seed)
     used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
@@ -70,6 +74,14 @@ def _planned(order: PlanOrder, ask_risk: AskRisk | None) -> PlanAnswer:
         decision=decision,
         leaving=leaving,
     )
+
+
+def _live(order: PlanOrder, snapshot: Snapshot, ask_market: AskMarket | None) -> LiveFigures | None:
+    try:
+        return ask_market(snapshot.region) if ask_market else None
+    except TransientError as err:
+        log.warning("a plan is made with the prices of the catalogue", cluster=order.cluster, error=str(err))
+        return None
 
 
 def _risk(order: PlanOrder, snapshot: Snapshot, ask_risk: AskRisk | None) -> RegionRisk | None:

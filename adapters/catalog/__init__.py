@@ -4,6 +4,7 @@
 by that name: it brings boto3, which planning offline should not wait for.
 """
 
+from adapters.catalog.live import LiveFigures
 from adapters.catalog.load import describe_type, load_catalog, regions, zones_of
 
-__all__ = ["describe_type", "load_catalog", "regions", "zones_of"]
+__all__ = ["LiveFigures", "describe_type", "load_catalog", "regions", "zones_of"]

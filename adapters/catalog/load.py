@@ -9,6 +9,7 @@ from pathlib import Path
 from adapters.catalog.book import Book, baseline_book, read_book
 from adapters.catalog.figures import Advice, RegionFigures, unpack_region
 from adapters.catalog.hazard import INTERRUPTION_PER_MONTH, UNKNOWN_INTERRUPTION_PER_MONTH
+from adapters.catalog.live import LiveFigures, with_live
 from adapters.catalog.records import TypeSpec
 from adapters.catalog.specs import to_instance_type
 from domain.errors import InputError
@@ -61,7 +62,9 @@ def describe_type(name: str, *, path: Path | None = None) -> InstanceType:
     raise InputError(f"instance type {name}", "", f"is not in the catalogue{hint}")
 
 
-def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None = None) -> Catalog:
+def load_catalog(
+    region: str, *, zones: Sequence[Zone] = (), path: Path | None = None, live: LiveFigures | None = None
+) -> Catalog:
     """Types of a region and all on-demand and Spot offerings in exactly these zones.
 
     Parameters
@@ -72,6 +75,8 @@ def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None =
         region. A note tells either.
     path
         A catalogue file written by a refresh; the carried one by default.
+    live
+        Figures of the region that AWS has told lately; they go over those of the file.
 
     Raises
     ------
@@ -86,7 +91,7 @@ def load_catalog(region: str, *, zones: Sequence[Zone] = (), path: Path | None =
     book = _book(path)
     _refuse_unknown_region(book, region)
     _refuse_zones_of_others(book, region, zones)
-    figures = unpack_region(book, region)
+    figures = with_live(unpack_region(book, region), live)
     chosen = tuple({zone.id: zone for zone in zones}.values()) or figures.zones
     types = {name: to_instance_type(book.types[name]) for name in figures.offered}
     offerings = tuple(_offerings(figures, _sources(figures, chosen), book.types))

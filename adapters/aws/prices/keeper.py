@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from adapters.aws.ports.prices import (
     PriceChange,
@@ -14,8 +14,6 @@ from adapters.aws.ports.prices import (
     SpotPrices,
     Staleness,
 )
-from adapters.catalog.book import Book
-from adapters.catalog.figures import unpack_region
 from adapters.clock import Clock
 from adapters.redis.ports import Prices
 from adapters.redis.ports.stores import PRICE_TTL_S
@@ -35,8 +33,6 @@ class PriceKeeper:
         Where processes read current Spot prices.
     history
         Where changes go.
-    start
-        What is known before the first refresh, by region; regions without an entry begin empty.
     """
 
     def __init__(
@@ -46,22 +42,27 @@ class PriceKeeper:
         history: PriceHistory,
         clock: Clock,
         *,
-        regions: Sequence[str],
-        start: Mapping[str, RegionPrices] | None = None,
+        regions: Sequence[str] = (),
     ) -> None:
         self._source = source
         self._store = store
         self._history = history
         self._clock = clock
-        known = start or {}
-        self._known = {region: known.get(region, RegionPrices(region=region)) for region in regions}
+        self._known: dict[str, RegionPrices] = {}
         self._problems: dict[str, str] = {}
-        self._unrecalled = set(regions)
+        self._unrecalled: set[str] = set()
+        self.follow([RegionPrices(region=region) for region in regions])
 
     @property
     def known(self) -> Mapping[str, RegionPrices]:
         """The last good figures, by region."""
         return dict(self._known)
+
+    def follow(self, start: Sequence[RegionPrices]) -> None:
+        """Keep exactly these regions from now on; those that are new begin with what is given of them."""
+        self._unrecalled |= {prices.region for prices in start} - self._known.keys()
+        self._known = {prices.region: self._known.get(prices.region, prices) for prices in start}
+        self._unrecalled &= self._known.keys()
 
     async def refresh_prices(self) -> PriceReport:
         """Ask for the Spot prices of all regions side by side (every 5 min).
@@ -80,13 +81,13 @@ class PriceKeeper:
         refreshed = tuple(name for name, found in zip(self._known, outcomes, strict=True) if found is not None)
         return PriceReport(refreshed=refreshed, changes=len(changes), ages=self.ages())
 
-    async def refresh_on_demand(self) -> str:
-        """Ask for the on-demand prices of all regions; what failed, empty when nothing did.
+    async def refresh_on_demand(self, regions: Sequence[str]) -> Mapping[str, str]:
+        """Ask for the on-demand prices of regions; what failed, by region.
 
         Once a day: they change a few times a year, and their list is long.
         """
-        problems = await asyncio.gather(*(self._refresh_on_demand(region) for region in self._known))
-        return "; ".join(problem for problem in problems if problem)
+        problems = await asyncio.gather(*(self._refresh_on_demand(region) for region in regions))
+        return {region: problem for region, problem in zip(regions, problems, strict=True) if problem}
 
     async def refresh_advice(self) -> str:
         """Ask for the advisor's figures (every 6 h); what failed, empty when nothing did."""
@@ -134,7 +135,7 @@ class PriceKeeper:
         try:
             on_demand = await self._source.on_demand(region)
         except (TransientError, RejectedError) as err:
-            return f"{region}: {err}"
+            return str(err)
         if on_demand:
             now = self._clock.now()
             self._known[region] = replace(self._known[region], on_demand=on_demand, on_demand_at=now)
@@ -165,26 +166,3 @@ def changes_of(region: str, before: SpotPrices, after: SpotPrices, *, at: dateti
         if before.get((name, zone_id)) != price:
             pool = Pool(region=region, zone_id=zone_id, instance_type=name)
             yield PriceChange(pool=pool, at=at, micro_usd_per_h=price)
-
-
-def from_catalog(book: Book, regions: Iterable[str]) -> dict[str, RegionPrices]:
-    """The last good figures of a catalogue file, as what is known before the first refresh."""
-    return {region: _of_region(book, region) for region in regions if region in book.regions}
-
-
-def _of_region(book: Book, region: str) -> RegionPrices:
-    figures = unpack_region(book, region)
-    dates = figures.as_of
-    moments = (
-        datetime.combine(day, time(), UTC) if day else None for day in (dates.spot, dates.on_demand, dates.advisor)
-    )
-    spot_at, on_demand_at, advice_at = moments
-    return RegionPrices(
-        region=region,
-        spot=figures.spot_micro_usd,
-        on_demand=figures.on_demand_micro_usd,
-        advice=figures.advice,
-        spot_at=spot_at,
-        on_demand_at=on_demand_at,
-        advice_at=advice_at,
-    )

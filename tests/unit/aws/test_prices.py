@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.aws.memory.prices import MemoryPriceHistory, MemoryPriceSource
-from adapters.aws.prices.keeper import SERVED_AT_MOST, PriceKeeper, from_catalog
-from adapters.catalog.book import baseline_book
+from adapters.aws.ports.prices import RegionPrices
+from adapters.aws.prices.keeper import SERVED_AT_MOST, PriceKeeper
 from adapters.catalog.figures import Advice
 from adapters.clock import VirtualClock
 from adapters.redis.memory import MemoryPrices
@@ -109,9 +109,9 @@ async def test_a_problem_is_forgotten_when_it_has_passed(setting: Setting) -> No
 
 
 async def test_on_demand_prices_are_kept_where_the_source_fails(setting: Setting) -> None:
-    assert await setting.keeper.refresh_on_demand() == ""
+    assert await setting.keeper.refresh_on_demand([EAST, WEST]) == {}
     setting.source.failing[EAST] = TransientError("away")
-    assert await setting.keeper.refresh_on_demand() == f"{EAST}: away"
+    assert await setting.keeper.refresh_on_demand([EAST, WEST]) == {EAST: "away"}
     assert setting.keeper.known[EAST].on_demand == {"m6i.large": 96_000}
 
 
@@ -132,8 +132,9 @@ async def test_what_was_never_had_has_no_age(setting: Setting) -> None:
     assert (east.spot, east.on_demand, east.advice) == (None, None, None)
 
 
-def test_a_keeper_begins_with_the_catalogue() -> None:
-    start = from_catalog(baseline_book(), [EAST, "nowhere"])
-    assert set(start) == {EAST}
-    assert start[EAST].on_demand["m6i.large"] > 0
-    assert start[EAST].on_demand_at is not None
+async def test_regions_come_and_go_and_those_that_stay_keep_what_is_known_of_them(setting: Setting) -> None:
+    await setting.keeper.refresh_prices()
+    setting.keeper.follow([RegionPrices(region=EAST), RegionPrices(region="eu-west-1", on_demand={"m6i.large": 1})])
+    assert setting.keeper.known.keys() == {EAST, "eu-west-1"}
+    assert setting.keeper.known[EAST].spot == SPOT
+    assert setting.keeper.known["eu-west-1"].on_demand == {"m6i.large": 1}
