@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
 from adapters.settings import Settings, load_keys
+from domain.errors import InputError
 from serve.operations import control
 from serve.operations.board import Where
 from serve.operations.child import PlatformChild, end_leftovers
@@ -39,11 +40,12 @@ async def keep_house(
     Raises
     ------
     InputError
-        The port is taken.
+        The port is taken, or a Ray cluster is to be joined without databases that its nodes can reach.
     RejectedError, TransientError
         It does not come up.
     """
     clock = SystemClock()
+    _require_shared_stores(settings)
     await end_leftovers(folder.subfolder("run"), clock)
     require_free(settings.host, settings.port)
     load_keys(settings)  # made before there are several processes that would all make them
@@ -73,6 +75,20 @@ async def _prepare(url: str, settings: Settings) -> "Prepared":
     from serve.operations.database import prepare
 
     return await prepare(url, settings)
+
+
+def _require_shared_stores(settings: Settings) -> None:
+    """Embedded databases listen on this machine alone.
+
+    Raises
+    ------
+    InputError
+        A Ray cluster is to be joined, and no database or no Redis is given for its nodes.
+    """
+    for name, url in {"database_url": settings.database_url, "redis_url": settings.redis_url}.items():
+        if settings.ray_address and url is None:
+            problem = "is needed where RAY_ADDRESS is given: the nodes of that cluster cannot reach an embedded one"
+            raise InputError("settings", name, problem)
 
 
 def where(settings: Settings, ray: RayPlan | None) -> Where:

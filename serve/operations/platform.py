@@ -23,6 +23,7 @@ from adapters.settings import Settings, load_settings
 from domain.errors import RejectedError, SpotOptimizerError
 from serve.operations import cluster
 from serve.operations.application import application
+from serve.operations.joining import check_nodes
 from serve.operations.messages import Order, Report, Word, encode
 from serve.operations.watch import Watch
 
@@ -116,6 +117,8 @@ class Platform:
         aside = cluster.load_serve_aside()
         with self._channel.step("Ray"):
             cluster.start_ray(self._settings)
+            if self._settings.ray_address:
+                check_nodes(self._settings)
         with self._channel.step("Serve"):
             aside.join()
             cluster.start_serve(self._settings)
