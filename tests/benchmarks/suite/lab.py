@@ -81,7 +81,7 @@ def _serving(_: dict[str, Any]) -> Iterator[Row]:
     yield reported("scoring/pools of all regions", len(pools), "pools")
     yield reported("scoring/start", time.perf_counter() - began, "s")
     up = np.ones(len(pools), dtype=bool)
-    for _ in range(3):
+    for _ in range(len(store.state.up)):  # as long as the longest window, so that all of them slide
         store.state.step(up)
     yield reported("scoring/one tick of all pools", _least(lambda: store.state.step(up)) * 1e3, "ms of one core")
     yield reported("scoring/features of all pools", _least(store.state.rows) * 1e3, "ms of one core")
