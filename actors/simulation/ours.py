@@ -46,6 +46,7 @@ from domain.commands import (
     Command,
     EvidenceKind,
     PlanStatus,
+    Priority,
     QueueAction,
     ReportEvidence,
     RequestPlan,
@@ -84,8 +85,8 @@ class Conduct:
     ----------
     optimise_every_s
         Between two routine plans.
-    work_limit
-        Of the planner, so that plans do not depend on the machine.
+    work_limit, routine_work_limit
+        Of the planner for urgent plans and for others, so that plans do not depend on the machine.
     plan_s, agent_s
         How long a plan, and an agent's hearing or acting, take in simulated time.
     """
@@ -93,6 +94,7 @@ class Conduct:
     policy: Policy
     optimise_every_s: float
     work_limit: int
+    routine_work_limit: int
     plan_s: float
     agent_s: float
 
@@ -180,7 +182,11 @@ class Ours(Bystander):
             snapshot = self._sight.snapshot(at=self._now())
             catalog = without_pools(self._sight.catalog(), tuple(refused))
             _, plan = checked_plan(
-                snapshot, catalog=catalog, policy=self._conduct.policy, settings=self._settings(number), clock=_no_time
+                snapshot,
+                catalog=catalog,
+                policy=self._conduct.policy,
+                settings=self._settings(number, Priority.ROUTINE),
+                clock=_no_time,
             )
             launches = [node for node in plan.nodes if not node.existing]
             missed = {pool for node in launches if (pool := self._launch_ready(node.instance_type, node.zone.id,
@@ -334,12 +340,12 @@ class Ours(Bystander):
         snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
         catalog = without_pools(self._sight.catalog(), request.excluded_pools)
         self.cluster.tally.plans += 1
+        settings = self._settings(request.generation, request.priority)
         answer: PlanReady | PlanFailed
         try:
             _, plan = checked_plan(
-                snapshot, catalog=catalog, policy=self._conduct.policy, settings=self._settings(request.generation),
-                clock=_no_time,
-            )  # fmt: skip
+                snapshot, catalog=catalog, policy=self._conduct.policy, settings=settings, clock=_no_time
+            )
         except (RejectedError, InvariantError) as err:
             answer = PlanFailed(id=self._id("failed"), at=self._now(), request=request.request, reason=str(err))
         else:
@@ -406,8 +412,10 @@ class Ours(Bystander):
     def _finish_action(self, action_id: str, ended: Ended, error: str = "") -> None:
         self._feed(ActionFinished(id=self._id("end"), at=self._now(), action_id=action_id, ended=ended, error=error))
 
-    def _settings(self, number: int) -> Settings:
-        return Settings(work_limit=self._conduct.work_limit, seed=number)
+    def _settings(self, number: int, priority: Priority) -> Settings:
+        urgent = priority in (Priority.INTERRUPTION, Priority.PENDING)
+        limit = self._conduct.work_limit if urgent else self._conduct.routine_work_limit
+        return Settings(work_limit=limit, seed=number)
 
     def _later(self, seconds: float, act: object, subject: object) -> None:
         self.cluster.agenda.at(self.cluster.now_s + seconds, act, subject)  # type: ignore[arg-type]

@@ -198,10 +198,12 @@ class Builder:
     def _tape(self, zone: str, name: str, steps: Steps) -> PoolTape:
         pool = Pool(region=self.scenario.region, zone_id=self._zone_named(zone).id, instance_type=name)
         told = self._told_per_month(pool)
-        wanted = self.scenario.market.interruption
+        wanted, drawn = self.scenario.market.interruption, self.scenario.market.generated
+        strain_h, strain_per_h = (drawn.strain_h, drawn.strain_per_h) if drawn else (0.0, 0.0)
         per_month = told if wanted == "advisor" else float(wanted)
         return PoolTape(
             pool=pool, times_s=steps[0], capacity=steps[1], price=self._spot(zone, pool), told_per_month=told,
+            strain_s=strain_h * SECONDS_PER_H, strain_per_h=strain_per_h,
             interruption_per_h=-math.log1p(-min(per_month, 0.999999)) / HOURS_PER_MONTH,
         )  # fmt: skip
 

@@ -50,7 +50,11 @@ class Recorded(_Part):
 
 
 class Generated(_Part):
-    """A market that never was: fitted to a recording (``fitted_to``), or as the figures say."""
+    """A market that never was: fitted to a recording (``fitted_to``), or as the figures say.
+
+    Pools go down after ``up_h`` on average, or when a burst takes them with others. For ``strain_h`` before that they
+    are strained: they still have room, and nodes in them are taken at ``strain_per_h``.
+    """
 
     types: Annotated[list[str], Field(min_length=1)]
     zones: Annotated[int, Field(ge=1, le=6)] = 3
@@ -62,6 +66,8 @@ class Generated(_Part):
     bursts_per_h: NotNegative = 0.0
     burst_share: Share = 0.5
     burst_over: Literal["zone", "type", "region"] = "zone"
+    strain_h: NotNegative = 0.0
+    strain_per_h: NotNegative = 0.0
     capacity: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -174,6 +180,7 @@ class PolicySpec(_Part):
     capacity: Literal["spot", "on-demand", "mixed"] | None = None
     optimise_every_h: Positive | None = None
     work_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    routine_work_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @property
     def name(self) -> str:
@@ -185,8 +192,9 @@ class Ours(_Part):
     """How our policy is run: planning, sharing of risk, the model of interruptions.
 
     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
-    planner's, so that plans do not depend on the machine; ``plan_s`` is how long a plan takes in simulated time,
-    ``agent_s`` how long the agent takes to hear and to act. ``model_file`` is another model than the carried one.
+    planner's for urgent plans, ``routine_work_limit`` for others, so that plans do not depend on the machine;
+    ``plan_s`` is how long a plan takes in simulated time, ``agent_s`` how long the agent takes to hear and to act.
+    ``model_file`` is another model than the carried one.
     """
 
     sharing: bool = True
@@ -201,6 +209,7 @@ class Ours(_Part):
     risk_premium: NotNegative = 0.1
     optimise_every_h: Positive = 6.0
     work_limit: Annotated[int, Field(ge=1, le=1000)] = 2
+    routine_work_limit: Annotated[int, Field(ge=1, le=1000)] = 6
     plan_s: NotNegative = 2.0
     agent_s: NotNegative = 1.0
 

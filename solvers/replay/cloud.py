@@ -9,7 +9,7 @@ from solvers.replay.chance import exponential, uniform
 from solvers.replay.machine import Machine, Stage
 from solvers.replay.market import SECONDS_PER_H, Market, PoolTape, constant_price
 
-_FATE, _BOOT, _LOST, _LATE, _TURN = range(5)
+_FATE, _BOOT, _LOST, _LATE, _TURN, _STRAIN = range(6)
 """What is drawn for a node, as the last number of its draw."""
 
 
@@ -79,6 +79,7 @@ class Cloud:
             if ends_s < self.market.horizon_s:
                 self.agenda.at(ends_s, self._strike, (machine, owner, named))
         self._watch(at)
+        self._strain(at, machine, owner)
         return machine
 
     def launch_on_demand(self, owner: Owner, kind: InstanceType, zone: Zone, *, ready: bool = False) -> Machine:
@@ -117,6 +118,19 @@ class Cloud:
         if fall_s is not None and fall_s < self.market.horizon_s:
             self._watched[at] = True
             self.agenda.at(fall_s, self._fall, at)
+
+    def _strain(self, at: int, machine: Machine, owner: Owner) -> None:
+        """Have a node taken in the next strain of its pool, if chance will have it so."""
+        tape, now = self.market.tapes[at], self.agenda.now_s
+        strain = tape.next_strain(now)
+        if strain is None or strain[0] >= self.market.horizon_s:
+            return
+        named = (at, owner.index, machine.number)
+        mean_s = SECONDS_PER_H / tape.strain_per_h
+        waits_s = exponential(mean_s, seed=self.market.seed, named=(*named, int(strain[1]), _STRAIN))
+        struck_s = max(now, strain[0]) + waits_s
+        if struck_s < strain[1]:
+            self.agenda.at(struck_s, self._strike, (machine, owner, named))
 
     def _fall(self, at: int) -> None:
         self._watched[at] = False

@@ -58,6 +58,8 @@ class PoolTape:
         From each time on so many instances can run, of everybody together. A fall takes those beyond it.
     interruption_per_h
         Rate at which AWS takes any one node besides, while the pool has capacity.
+    strain_s, strain_per_h
+        For so long before each fall to nothing nodes are taken one by one at this rate, while there still is room.
     told_per_month
         Interruption probability per month (0..1) that whoever has no model is told: the advisor's.
     """
@@ -67,6 +69,8 @@ class PoolTape:
     capacity: tuple[int, ...]
     price: PriceCurve
     interruption_per_h: float = 0.0
+    strain_s: float = 0.0
+    strain_per_h: float = 0.0
     told_per_month: float = 0.0
 
     def __post_init__(self) -> None:
@@ -74,7 +78,7 @@ class PoolTape:
             raise ValueError(f"the tape of {self.pool} begins at 0 s and has one capacity per time")
         if any(later <= earlier for earlier, later in pairwise(self.times_s)):
             raise ValueError(f"times of the tape of {self.pool} must grow")
-        if min(self.capacity) < 0 or self.interruption_per_h < 0:
+        if min(self.capacity) < 0 or min(self.interruption_per_h, self.strain_s, self.strain_per_h) < 0:
             raise ValueError(f"capacity and rate of {self.pool} must not be negative")
 
     def capacity_at(self, time_s: float) -> int:
@@ -87,6 +91,16 @@ class PoolTape:
         for at in range(first, len(self.times_s)):
             if self.capacity[at] < self.capacity[at - 1]:
                 return self.times_s[at]
+        return None
+
+    def next_strain(self, after_s: float) -> tuple[float, float] | None:
+        """The strain that ends next: when it begins and ends, ``None`` without one."""
+        if not self.strain_s or not self.strain_per_h:
+            return None
+        first = bisect_right(self.times_s, after_s)
+        for at in range(first, len(self.times_s)):
+            if self.capacity[at] == 0 and self.capacity[at - 1] > 0:
+                return max(self.times_s[at - 1], self.times_s[at] - self.strain_s), self.times_s[at]
         return None
 
     def up_h(self, horizon_s: float) -> float:
