@@ -57,6 +57,7 @@ export function makeRoutes(client: QueryClient): RouteObject[] {
       children: [
         { path: "/", loader: gateway, Component: Waiting },
         ...open,
+        { path: "onboarding", loader, lazy: () => import("@/features/onboarding/wizard") },
         { Component: Frame, loader, children: [...inside, { path: "*", Component: NotFound }].map(withBoundary) },
       ],
     },

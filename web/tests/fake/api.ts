@@ -1,8 +1,8 @@
 /** The fake API: one function from request to answer, used by unit tests, the development server and browser tests. */
 
-import type { Job } from "@/shared/api/types";
+import type { Account, ClusterRow, Decision, Job } from "@/shared/api/types";
 import { COMPOSITION, kpi, projection } from "./metrics.ts";
-import { uuid, type World } from "./world.ts";
+import { sagaOf, uuid, type World } from "./world.ts";
 
 type Params = Readonly<Record<string, string>>;
 type Handler = (world: World, params: Params, request: Request) => Response | Promise<Response>;
@@ -53,6 +53,76 @@ function job(world: World, params: Params): Job {
   return made;
 }
 
+const ACCOUNT: Account = {
+  id: uuid(10, 1),
+  aws_account_id: "111122223333",
+  role_arn: "arn:aws:iam::111122223333:role/spot-optimizer",
+  external_id: "spotopt-kW5c0Zl0mYw3",
+  status: "active",
+  status_reason: "",
+  created_at: "2026-10-01T12:00:00Z",
+  updated_at: "2026-10-01T12:05:00Z",
+  verified_at: "2026-10-01T12:01:00Z",
+  looked_at: "2026-10-01T12:05:00Z",
+  problem: "",
+  blind: {},
+  changes: {},
+  warnings: [],
+  missing: [],
+};
+
+const DECISION: Decision = {
+  saving_usd_per_h: 5.45,
+  chosen: [],
+  refused: [
+    {
+      proposal: "consolidate ip-10-0-0-21",
+      rule: "cooldown",
+      reason: "Its node pool was changed 3 minutes ago.",
+      against: "",
+      again_at: new Date(Date.now() + 120_000).toISOString(),
+    },
+    {
+      proposal: "replace ip-10-0-0-4",
+      rule: "risky_replacement",
+      reason: "Every pool that fits has been interrupted within the hour.",
+      against: "",
+      again_at: null,
+    },
+  ],
+  fallbacks: [],
+};
+
+function clusters({ clusters: all }: World, query: URLSearchParams): Response {
+  const words = (query.get("q") ?? "").toLowerCase();
+  const statuses = query.getAll("status");
+  const found = all.filter(
+    (one) => one.name.includes(words) && (statuses.length === 0 || statuses.includes(one.status)),
+  );
+  const by = query.get("sort") ?? "created";
+  const value = (row: ClusterRow): string | number => {
+    const figures: Record<string, string | number> = {
+      nodes: row.node_count,
+      pods: row.fleet?.pods ?? -1,
+      spot_share: row.fleet?.spot_share ?? -1,
+      cost: row.fleet?.cost_micro_usd_per_h ?? -1,
+      saving: row.fleet?.saving_micro_usd_per_h ?? -1,
+      heartbeat: row.last_heartbeat_at ?? "",
+      region: row.region,
+      status: row.status,
+    };
+    return figures[by] ?? row.name;
+  };
+  const compare = (a: ClusterRow, b: ClusterRow) =>
+    typeof value(a) === "number"
+      ? Number(value(a)) - Number(value(b))
+      : String(value(a)).localeCompare(String(value(b)), undefined, { numeric: true });
+  found.sort((a, b) => (query.get("order") === "asc" ? 1 : -1) * compare(a, b));
+  const [skip, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit") ?? 50)];
+  const next = skip + limit < found.length ? String(skip + limit) : null;
+  return json({ items: found.slice(skip, skip + limit), next, total: found.length });
+}
+
 const routes: Record<string, Handler> = {
   "POST /api/auth/token": async (world, _, request) => {
     const { password } = (await request.json()) as { password: string };
@@ -92,11 +162,65 @@ const routes: Record<string, Handler> = {
       organization: world.admin ? null : { id: uuid(8, 1), name: "Example Ltd" },
       next: world.admin ? "admin" : world.clusters.length > 0 ? "dashboard" : "onboarding",
     }),
+  "POST /api/connect/link": async (_, __, request) => {
+    const { aws_account_id } = (await request.json()) as { aws_account_id: string };
+    return json({
+      account_id: uuid(10, 1),
+      external_id: "spotopt-kW5c0Zl0mYw3",
+      role_arn: `arn:aws:iam::${aws_account_id}:role/spot-optimizer`,
+      quick_create_url: "https://console.aws.amazon.com/cloudformation/home",
+      template_url: "/api/connect/template.yaml",
+      steps: [
+        "Sign in to the AWS account.",
+        "Open the link below and create the stack.",
+        "Come back and test the role.",
+      ],
+    });
+  },
+  "POST /api/connect/verify": () => {
+    const permission = (action: string, answer: string, why: string) => ({
+      action,
+      need: "see",
+      why,
+      answer,
+      detail: "",
+    });
+    return json({
+      account: ACCOUNT,
+      lets_in: true,
+      may_act: false,
+      permissions: [
+        permission("ec2:DescribeInstances", "granted", "to see which nodes there are"),
+        permission("eks:ListClusters", "granted", "to find clusters"),
+        permission("ec2:CreateFleet", "missing", "to launch nodes"),
+      ],
+    });
+  },
+  "GET /api/clusters/discover": () => {
+    const found = (name: string, region: string, nodes: number) => ({
+      account_id: ACCOUNT.id,
+      aws_account_id: ACCOUNT.aws_account_id,
+      region,
+      name,
+      status: "ACTIVE",
+      kubernetes_version: "1.33",
+      node_count: nodes,
+      spot_count: 2,
+      seen_at: ACCOUNT.updated_at,
+      cluster_id: null,
+    });
+    return json({
+      clusters: [found("web-shop", "us-east-1", 24), found("batch", "eu-central-1", 9)],
+      accounts: [ACCOUNT],
+    });
+  },
+  "POST /api/onboard/skip": () => json({}),
+  "GET /api/settings/accounts": () => json([ACCOUNT]),
   "GET /api/metrics/kpi": (world) => json(kpi(world)),
   "GET /api/metrics/projection": (_, __, request) => json(projection(new URL(request.url).searchParams)),
   "GET /api/metrics/composition": () => json(COMPOSITION),
   "GET /api/activity/live": (world) => page(world.activity),
-  "GET /api/clusters": (world) => page(world.clusters),
+  "GET /api/clusters": (world, _, request) => clusters(world, new URL(request.url).searchParams),
   "GET /api/clusters/:cluster_id": (world, { cluster_id }) => {
     const cluster = world.clusters.find(({ id }) => id === cluster_id);
     if (!cluster) return missing();
@@ -156,7 +280,15 @@ const routes: Record<string, Handler> = {
     page(world.plans.filter(({ summary }) => summary.cluster_id === cluster_id).map(({ summary }) => summary)),
   "GET /api/clusters/:cluster_id/plans/:plan_id": (world, { plan_id }) => {
     const found = world.plans.find(({ summary }) => summary.id === plan_id);
-    return found ? json({ plan: found.summary, body: found.body }) : missing();
+    if (!found) return missing();
+    const waits = found.summary.status === "awaiting_approval";
+    return json({
+      plan: found.summary,
+      body: found.body,
+      stale_at: waits ? new Date(Date.now() + 9 * 60_000).toISOString() : null,
+      decision: DECISION,
+      saga: found.saga,
+    });
   },
   "POST /api/clusters/:cluster_id/plans/:plan_id/approve": (world, params) => {
     const found = world.plans.find(({ summary }) => summary.id === params.plan_id);
@@ -164,7 +296,14 @@ const routes: Record<string, Handler> = {
     if (found.summary.status !== "awaiting_approval")
       return problem(409, "conflict", "the plan does not await approval");
     found.summary = { ...found.summary, status: "accepted", accepted_at: new Date().toISOString() };
+    found.saga = sagaOf(found.body, new Date().toISOString(), 6);
     return json(job(world, params), 202);
+  },
+  "POST /api/clusters/:cluster_id/plans/:plan_id/discard": (world, params) => {
+    const found = world.plans.find(({ summary }) => summary.id === params.plan_id);
+    if (!found) return missing();
+    found.summary = { ...found.summary, status: "rejected", status_reason: "discarded by ada@example.com" };
+    return json(found.summary);
   },
 };
 

@@ -1,6 +1,6 @@
 /** What the fake API knows: one organisation with its clusters, plans and audit log. */
 
-import type { Activity, AuditEntry, Cluster, Job, PlanBody, PlanSummary } from "@/shared/api/types";
+import type { Activity, AuditEntry, ClusterRow, Job, PlanBody, PlanSummary, Saga } from "@/shared/api/types";
 import { makePlan } from "./plans.ts";
 
 const MICRO = 1_000_000;
@@ -9,8 +9,8 @@ const MINUTE_MS = 60_000;
 export interface World {
   signedIn: boolean;
   admin: boolean;
-  clusters: Cluster[];
-  plans: { summary: PlanSummary; body: PlanBody }[];
+  clusters: ClusterRow[];
+  plans: { summary: PlanSummary; body: PlanBody; saga: Saga | null }[];
   jobs: Job[];
   audit: AuditEntry[];
   activity: Activity[];
@@ -41,7 +41,7 @@ export const uuid = (kind: number, place: number) =>
 
 export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Date.now() }: Shape = {}): World {
   const ago = (minutes: number) => new Date(now - minutes * MINUTE_MS).toISOString();
-  const made = Array.from({ length: clusters }, (_, place): Cluster => {
+  const made = Array.from({ length: clusters }, (_, place): ClusterRow => {
     const status = place % 11 === 4 ? "silent" : place % 13 === 7 ? "pending" : "active";
     return {
       id: uuid(1, place),
@@ -57,6 +57,18 @@ export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Da
       last_heartbeat_at: status === "pending" ? null : ago(status === "silent" ? 47 : 0.2),
       agent_version: status === "pending" ? "" : "0.4.0",
       node_count: status === "pending" ? 0 : 8 + ((place * 37) % 120),
+      mode: ["approve", "automatic", "recommend"][place % 3] ?? "approve",
+      fleet: status === "pending" ? null : fleetOf(8 + ((place * 37) % 120), ago(1)),
+      plan:
+        place % 4 === 0 && status !== "pending"
+          ? {
+              id: uuid(2, 0),
+              generation: 4,
+              status: "awaiting_approval",
+              created_at: ago(3),
+              saving_micro_usd_per_h: 5_450_000,
+            }
+          : null,
     };
   });
   const plans = [
@@ -84,6 +96,24 @@ export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Da
   };
 }
 
+function fleetOf(nodes: number, observed_at: string): NonNullable<ClusterRow["fleet"]> {
+  const spot_nodes = Math.round(nodes * (0.45 + ((nodes * 13) % 50) / 100));
+  const cost = nodes * 98_000 + spot_nodes * 20_000;
+  return {
+    observed_at,
+    nodes,
+    spot_nodes,
+    ready_nodes: nodes,
+    unpriced_nodes: 0,
+    pods: nodes * 11,
+    pending_pods: 0,
+    spot_share: spot_nodes / nodes,
+    cost_micro_usd_per_h: cost,
+    baseline_micro_usd_per_h: cost + spot_nodes * 150_000,
+    saving_micro_usd_per_h: spot_nodes * 150_000,
+  };
+}
+
 function stored(
   body: PlanBody,
   { place, ...rest }: { place: number; status: PlanSummary["status"]; created_at: string },
@@ -103,7 +133,7 @@ function stored(
     job_id: null,
     ...rest,
   };
-  return { summary, body };
+  return { summary, body, saga: rest.status === "done" ? sagaOf(body, rest.created_at) : null };
 }
 
 function jobsOf(ago: (minutes: number) => string): Job[] {
@@ -196,4 +226,36 @@ function activityOf(ago: (minutes: number) => string): Activity[] {
     entry(7, "event", "shop/cart-7d9f was killed for want of memory"),
     entry(8, "plan_ended", "Plan 2 was discarded", plan(2)),
   ];
+}
+
+/** A plan being carried out, or carried out. */
+export function sagaOf(body: PlanBody, begun: string, done = Number.POSITIVE_INFINITY): Saga {
+  const kinds = { launch: "launch", cordon: "cordon", evict: "drain", terminate: "terminate" } as const;
+  const start = Date.parse(begun);
+  const at = (seconds: number) => new Date(start + seconds * 1_000).toISOString();
+  const chosen = body.actions.filter((action) => action.kind !== "evict").slice(0, 40);
+  const steps = chosen.map((action, place): Saga["steps"][number] => ({
+    step_id: String(action.id),
+    track: action.node,
+    kind: kinds[action.kind],
+    subject: action.node,
+    status: place < done ? "done" : "asked",
+    attempt: 1,
+    tries: 1,
+    asked_at: at(place * 4),
+    due_at: at(place * 4 + 300),
+    retry_at: null,
+    ended_at: place < done ? at(place * 4 + 3.2) : null,
+    error: "",
+  }));
+  const over = done >= steps.length;
+  return {
+    id: uuid(7, 0),
+    status: over ? "done" : "running",
+    reason: "",
+    created_at: begun,
+    updated_at: begun,
+    ended_at: over ? at(steps.length * 4) : null,
+    steps: over ? steps : steps.slice(0, done + 3),
+  };
 }

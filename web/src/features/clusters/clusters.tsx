@@ -1,9 +1,10 @@
 import { Button, Select, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { IconPlus, IconSearch, IconServer2 } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useDeferredValue, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import { Outlet, useNavigate, useParams, useSearchParams } from "react-router";
-import { clustersQuery } from "@/shared/api/queries";
+import { type ClusterFilter, clustersQuery } from "@/shared/api/queries";
 import { plural } from "@/shared/format";
 import { useSearch } from "@/shared/search";
 import { Page, Panel } from "@/shared/ui/page";
@@ -11,10 +12,11 @@ import { Empty, Failure, Loading } from "@/shared/ui/states";
 import { Table } from "@/shared/ui/table";
 import classes from "./clusters.module.css";
 import { columns } from "./columns";
-import { arranged } from "./list";
 
 const Add = lazy(() => import("./add").then(({ Add }) => ({ default: Add })));
 
+/** Milliseconds after the last keystroke until the list is asked for. */
+const TYPING_MS = 200;
 const STATUSES = [
   { value: "", label: "Every status" },
   { value: "active", label: "Connected" },
@@ -24,7 +26,6 @@ const STATUSES = [
 ];
 
 export function Component() {
-  const query = useInfiniteQuery(clustersQuery);
   const { clusterId } = useParams();
   const navigate = useNavigate();
   const [params] = useSearchParams();
@@ -32,9 +33,11 @@ export function Component() {
   const [status, setStatus] = useSearch("status");
   const [sort, setSort] = useSearch("sort", "name");
   const [adding, setAdding] = useSearch("add");
-  const clusters = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
-  const sought = useDeferredValue(words);
-  const rows = useMemo(() => arranged(clusters, { words: sought, status, sort }), [clusters, sought, status, sort]);
+  const [sought] = useDebouncedValue(words.trim(), TYPING_MS);
+  const query = useInfiniteQuery(clustersQuery(filterOf({ sought, status, sort })));
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
+  const total = query.data?.pages[0]?.total ?? 0;
+  const narrowed = sought !== "" || status !== "";
   const more = useCallback(() => {
     if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
   }, [query.hasNextPage, query.isFetchingNextPage, query.fetchNextPage]);
@@ -49,12 +52,16 @@ export function Component() {
     </Button>
   );
   return (
-    <Page title="Clusters" about={query.data ? summary(clusters.length, query.hasNextPage) : " "} actions={add}>
+    <Page
+      title="Clusters"
+      about={query.data ? plural(total, narrowed ? "matching cluster" : "cluster") : " "}
+      actions={add}
+    >
       <Panel padding="none">
         <search className={classes.filters}>
           <TextInput
-            aria-label="Find clusters by name, region or version"
-            placeholder="Name, region or version"
+            aria-label="Find clusters by name"
+            placeholder="Part of the name"
             leftSection={<IconSearch size={16} />}
             value={words}
             onChange={(event) => setWords(event.currentTarget.value)}
@@ -69,17 +76,17 @@ export function Component() {
           />
         </search>
         {query.isPending && <Loading label="The list of clusters" rows={8} height={52} />}
-        {query.isError && clusters.length === 0 && (
+        {query.isError && rows.length === 0 && (
           <div className={classes.state}>
             <Failure what="The clusters" error={query.error} retry={() => void query.refetch()} />
           </div>
         )}
-        {query.isSuccess && clusters.length === 0 && (
+        {query.isSuccess && rows.length === 0 && !narrowed && (
           <Empty title="No cluster yet" icon={<IconServer2 size={28} />} action={add}>
             Connect one: from an AWS account, or by its name with one Helm command. Nothing is changed before you agree.
           </Empty>
         )}
-        {clusters.length > 0 && rows.length === 0 && (
+        {query.isSuccess && rows.length === 0 && narrowed && (
           <Empty
             title="Nothing matches"
             icon={<IconSearch size={28} />}
@@ -89,7 +96,7 @@ export function Component() {
               </Button>
             }
           >
-            None of {plural(clusters.length, "cluster")} is like that.
+            No cluster is like that. Change what is searched for, or show all.
           </Empty>
         )}
         {rows.length > 0 && (
@@ -118,4 +125,14 @@ export function Component() {
   );
 }
 
-const summary = (amount: number, more: boolean) => `${plural(amount, "cluster")}${more ? ", more below" : ""}`;
+type Sort = NonNullable<ClusterFilter["sort"]>;
+type Status = NonNullable<ClusterFilter["status"]>[number];
+
+function filterOf({ sought, status, sort }: { sought: string; status: string; sort: string }): ClusterFilter {
+  return {
+    sort: sort.replace(/^-/, "") as Sort,
+    order: sort.startsWith("-") ? "desc" : "asc",
+    ...(sought && { q: sought }),
+    ...(status && { status: [status as Status] }),
+  };
+}

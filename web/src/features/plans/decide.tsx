@@ -1,7 +1,7 @@
 import { Alert, Button, Modal, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
-import { IconArrowRight, IconCheck } from "@tabler/icons-react";
+import { IconArrowRight, IconCheck, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, dataOf } from "@/shared/api/client";
 import { sentence } from "@/shared/api/errors";
@@ -16,25 +16,69 @@ interface DecideProps {
   name: string;
 }
 
-/** Approve, after having read what will be different. */
+/** Approve, after having read what will be different; or discard. */
 export function Decide({ plan, body, name }: DecideProps) {
-  const [opened, dialog] = useDisclosure(false);
-  if (plan.status !== "awaiting_approval") return null;
+  const [approving, approval] = useDisclosure(false);
+  const [discarding, refusal] = useDisclosure(false);
+  if (plan.status !== "awaiting_approval" && plan.status !== "recommended") return null;
   return (
     <>
-      <Button leftSection={<IconCheck size={16} />} onClick={dialog.open}>
-        Approve
+      <Button variant="default" leftSection={<IconTrash size={16} />} onClick={refusal.open}>
+        Discard
       </Button>
+      {plan.status === "awaiting_approval" && (
+        <Button leftSection={<IconCheck size={16} />} onClick={approval.open}>
+          Approve
+        </Button>
+      )}
       <Modal
-        opened={opened}
-        onClose={dialog.close}
+        opened={approving}
+        onClose={approval.close}
         size="lg"
         title={`Carry out plan ${plan.generation}?`}
         closeButtonProps={{ "aria-label": "Close" }}
       >
-        <Approve plan={plan} body={body} name={name} close={dialog.close} />
+        <Approve plan={plan} body={body} name={name} close={approval.close} />
+      </Modal>
+      <Modal
+        opened={discarding}
+        onClose={refusal.close}
+        title={`Discard plan ${plan.generation}?`}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <Discard plan={plan} body={body} name={name} close={refusal.close} />
       </Modal>
     </>
+  );
+}
+
+function Discard({ plan, body, name, close }: DecideProps & { close: () => void }) {
+  const client = useQueryClient();
+  const discard = useMutation({
+    mutationFn: () =>
+      dataOf(
+        api.POST("/api/clusters/{cluster_id}/plans/{plan_id}/discard", {
+          params: { path: { cluster_id: plan.cluster_id, plan_id: plan.id } },
+        }),
+      ),
+    onSuccess: close,
+    onSettled: () => client.invalidateQueries({ queryKey: keys.cluster(plan.cluster_id) }),
+  });
+  return (
+    <Stack>
+      <Text>
+        {name} stays as it is, and {usd(monthly(body.saving_usd_per_h))} a month are not saved. The next run may propose
+        the same again. The plan itself remains to be read.
+      </Text>
+      {discard.isError && (
+        <Alert color="red" variant="light" role="alert" title="It was not discarded">
+          {sentence(discard.error)}
+        </Alert>
+      )}
+      <Button color="red" loading={discard.isPending} onClick={() => discard.mutate()}>
+        Discard the plan
+      </Button>
+    </Stack>
   );
 }
 

@@ -50,7 +50,7 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
   const map = useMemo(() => mapOf(body), [body]);
   const carriedOut = CARRIED_OUT.has(plan.status);
   const [tab, setTab] = useSearch("tab", plan.status === "accepted" ? "progress" : "map");
-  const left = body.kept.length + body.unschedulable.length;
+  const left = body.kept.length + body.unschedulable.length + (detail.decision?.refused.length ?? 0);
   const about = (
     <span className={classes.about}>
       <Anchor component={Link} to={`/clusters/${plan.cluster_id}?tab=plans`}>
@@ -59,6 +59,11 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
       <PlanState status={plan.status} />
       <span>
         made <When at={plan.created_at} />
+        {detail.stale_at && (
+          <>
+            , can be approved until <When at={detail.stale_at} />
+          </>
+        )}
       </span>
     </span>
   );
@@ -97,13 +102,13 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
               <Actions body={body} />
             </Tabs.Panel>
             <Tabs.Panel value="left">
-              <Refused body={body} />
+              <Refused body={body} decision={detail.decision} />
             </Tabs.Panel>
             <Tabs.Panel value="proof">
               <Proof body={body} />
             </Tabs.Panel>
             <Tabs.Panel value="progress">
-              <Progress detail={detail} body={body} />
+              <Progress detail={detail} />
             </Tabs.Panel>
           </div>
         </Tabs>

@@ -4,7 +4,7 @@ import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/r
 import { useEffect, useState } from "react";
 import { keys } from "./queries";
 import { follow, type SocketState } from "./socket";
-import type { Cluster, ClusterDetail } from "./types";
+import type { Cluster, ClusterDetail, ClusterRow } from "./types";
 
 /** Milliseconds between two readings of the same list, however many events come: a burst of events costs one reading. */
 const GATHER_MS = 750;
@@ -12,8 +12,9 @@ const GATHER_MS = 750;
 export const FALLBACK_MS = 15_000;
 
 interface ClusterPage {
-  items: Cluster[];
+  items: ClusterRow[];
   next: string | null;
+  total: number;
 }
 
 /** Follows the organisation's clusters; how well that goes. */
@@ -82,14 +83,16 @@ function beat(client: QueryClient, id: string, data: Record<string, unknown>): v
     last_heartbeat_at: typeof data.at === "string" ? data.at : new Date().toISOString(),
   };
   if (typeof data.node_count === "number" && data.node_count > 0) told.node_count = data.node_count;
-  const renewed = (cluster: Cluster): Cluster =>
-    cluster.id === id
-      ? { ...cluster, ...told, status: cluster.status === "disconnected" ? "disconnected" : "active" }
-      : cluster;
-  client.setQueryData<InfiniteData<ClusterPage>>(
-    keys.clusters,
-    (lists) => lists && { ...lists, pages: lists.pages.map((page) => ({ ...page, items: page.items.map(renewed) })) },
-  );
+  const renewed = <T extends Cluster>(cluster: T): T => {
+    if (cluster.id !== id) return cluster;
+    return { ...cluster, ...told, status: cluster.status === "disconnected" ? cluster.status : "active" };
+  };
+  client.setQueriesData<InfiniteData<ClusterPage>>({ queryKey: keys.clusters }, (lists) => {
+    const known = lists?.pages.some((page) => page.items.some((cluster) => cluster.id === id));
+    return lists && known
+      ? { ...lists, pages: lists.pages.map((page) => ({ ...page, items: page.items.map(renewed) })) }
+      : lists;
+  });
   client.setQueryData<ClusterDetail>(
     keys.cluster(id),
     (detail) => detail && { ...detail, cluster: renewed(detail.cluster) },

@@ -1,8 +1,9 @@
 /** What more than one feature reads, and how the cache is keyed: the first part of a key is the resource. */
 
-import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, dataOf } from "./client";
 import { ApiError, isPassing } from "./errors";
+import type { paths } from "./schema";
 
 /** Rows of a page of a list; the most the API gives. */
 const PAGE = 200;
@@ -41,19 +42,24 @@ export const meQuery = queryOptions({
   staleTime: 60_000,
 });
 
-/** The clusters of the organisation, page after page. */
-export const clustersQuery = infiniteQueryOptions({
-  queryKey: keys.clusters,
-  queryFn: ({ pageParam, signal }) =>
-    dataOf(
-      api.GET("/api/clusters", {
-        params: { query: { limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } },
-        signal,
-      }),
-    ),
-  initialPageParam: "",
-  getNextPageParam: (last) => last.next ?? undefined,
-});
+type ClusterQuery = NonNullable<paths["/api/clusters"]["get"]["parameters"]["query"]>;
+export type ClusterFilter = Pick<ClusterQuery, "q" | "status" | "sort" | "order">;
+
+/** The clusters of the organisation that match, page after page. */
+export const clustersQuery = (filter: ClusterFilter = {}) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.clusters, filter],
+    queryFn: ({ pageParam, signal }) =>
+      dataOf(
+        api.GET("/api/clusters", {
+          params: { query: { limit: PAGE, ...filter, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+  });
 
 export const clusterQuery = (id: string) =>
   queryOptions({

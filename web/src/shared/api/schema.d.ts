@@ -457,7 +457,7 @@ export interface paths {
         };
         /**
          * List Clusters
-         * @description Clusters of the organisation, newest first.
+         * @description Clusters of the organisation with what they run, cost and save; newest first unless asked otherwise.
          */
         get: operations["list_clusters_api_clusters_get"];
         put?: never;
@@ -741,7 +741,7 @@ export interface paths {
         };
         /**
          * Get Plan
-         * @description A plan: nodes, actions in order, each with its reason, and the proof.
+         * @description A plan: nodes, actions in order, each with its reason, the proof; what was decided on it, and how far it is.
          */
         get: operations["get_plan_api_clusters__cluster_id__plans__plan_id__get"];
         put?: never;
@@ -764,8 +764,30 @@ export interface paths {
         /**
          * Approve
          * @description Have a plan carried out that awaits approval. The answer is the job; approving twice begins no second one.
+         *
+         *     A plan that has gone stale, or that does not fit the cluster any more, is a conflict that says why.
          */
         post: operations["approve_api_clusters__cluster_id__plans__plan_id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clusters/{cluster_id}/plans/{plan_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard
+         * @description Throw a plan away that awaits approval or is recommended. Discarding it again changes nothing.
+         */
+        post: operations["discard_api_clusters__cluster_id__plans__plan_id__discard_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -812,6 +834,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/clusters/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Discover
+         * @description EKS clusters found in all linked AWS accounts, connected or not, and how discovery stands.
+         */
+        get: operations["discover_api_clusters_discover_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clusters/install": {
         parameters: {
             query?: never;
@@ -826,6 +868,66 @@ export interface paths {
          * @description The Helm command that installs the agent, with a fresh key that is shown this once.
          */
         post: operations["install_api_clusters_install_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link
+         * @description What the owner of an AWS account needs to let us in. Asked again, it is the same.
+         */
+        post: operations["link_api_connect_link_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/template.yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cloudformation Template
+         * @description The CloudFormation template of the role that lets us in; the same for everybody, and no secret.
+         */
+        get: operations["cloudformation_template_api_connect_template_yaml_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify
+         * @description Try the role, right by right. When it lets us in, discovery begins within seconds.
+         */
+        post: operations["verify_api_connect_verify_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -994,6 +1096,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/onboard/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skip
+         * @description Look around first: the portal opens with the dashboard from now on.
+         */
+        post: operations["skip_api_onboard_skip_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/policies/{cluster_id}": {
         parameters: {
             query?: never;
@@ -1014,10 +1136,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accounts
+         * @description Linked AWS accounts, oldest first.
+         */
+        get: operations["accounts_api_settings_accounts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/accounts/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Disconnect
+         * @description Forget an AWS account and what was found there. Its clusters stay, watched by their agents alone.
+         */
+        delete: operations["disconnect_api_settings_accounts__account_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountModel
+         * @description A linked AWS account, and what it has last shown.
+         *
+         *     ``problem`` is why the last look failed; ``blind`` are regions that could not be seen, and why.
+         * @example {
+         *       "aws_account_id": "111122223333",
+         *       "blind": {},
+         *       "changes": {
+         *         "instances added": 2
+         *       },
+         *       "created_at": "2026-10-01T12:00:00Z",
+         *       "external_id": "spotopt-kW5c0Zl0mYw3…",
+         *       "id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "looked_at": "2026-10-01T12:05:00Z",
+         *       "missing": [],
+         *       "problem": "",
+         *       "role_arn": "arn:aws:iam::111122223333:role/spot-optimizer",
+         *       "status": "active",
+         *       "status_reason": "",
+         *       "updated_at": "2026-10-01T12:05:00Z",
+         *       "verified_at": "2026-10-01T12:01:00Z",
+         *       "warnings": []
+         *     }
+         */
+        AccountModel: {
+            /** Aws Account Id */
+            aws_account_id: string;
+            /** Blind */
+            blind?: {
+                [key: string]: string;
+            };
+            /** Changes */
+            changes?: {
+                [key: string]: number;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** External Id */
+            external_id: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Looked At */
+            looked_at?: string | null;
+            /**
+             * Missing
+             * @default []
+             */
+            missing?: components["schemas"]["PermissionModel"][];
+            /**
+             * Problem
+             * @default
+             */
+            problem?: string;
+            /** Role Arn */
+            role_arn: string;
+            status: components["schemas"]["AccountStatus"];
+            /** Status Reason */
+            status_reason: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Verified At */
+            verified_at?: string | null;
+            /**
+             * Warnings
+             * @default []
+             */
+            warnings?: string[];
+        };
+        /**
+         * AccountStatus
+         * @description How far an AWS account is connected.
+         * @enum {string}
+         */
+        AccountStatus: "pending" | "scanning" | "active" | "failed";
         /**
          * ActionModel
          * @description A signed action as it travels.
@@ -1263,12 +1509,68 @@ export interface components {
          */
         CheckState: "ok" | "waiting" | "failed";
         /**
+         * ChosenModel
+         * @description A part of the plan that is carried out.
+         */
+        ChosenModel: {
+            /**
+             * Changes
+             * @description what was changed of it, and why
+             */
+            changes: string[];
+            /** Evictions */
+            evictions: number;
+            /** Launches */
+            launches: components["schemas"]["LaunchModel"][];
+            module: components["schemas"]["Module"];
+            /**
+             * Payback H
+             * @description until the saving has paid for the disruption
+             */
+            payback_h: number | null;
+            /** Proposal */
+            proposal: string;
+            /** Reason */
+            reason: string;
+            /** Removes */
+            removes: string[];
+            /** Saving Usd Per H */
+            saving_usd_per_h: number;
+            /**
+             * Uses
+             * @description nodes that stay and take the pods
+             */
+            uses: string[];
+        };
+        /**
          * ClusterDetail
          * @description A cluster, and how it stands now; ``live`` is absent when its host cannot be asked.
          */
         ClusterDetail: {
             cluster: components["schemas"]["ClusterModel"];
             live: components["schemas"]["LiveModel"] | null;
+        };
+        /**
+         * ClusterEvent
+         * @description Something that happened in a cluster; ``data`` names a plan by its generation, an action by id, a node by name.
+         */
+        ClusterEvent: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /** Data */
+            data: {
+                [key: string]: string | number;
+            };
+            /** Topic */
+            topic: ("action_finished" | "figures_changed" | "node_going" | "node_not_ready" | "oom_killed" | "plan_done" | "plan_dry_run" | "plan_failed" | "plan_ready" | "plan_rejected" | "plan_started" | "plan_unneeded" | "planning_failed") | string;
         };
         /**
          * ClusterModel
@@ -1324,6 +1626,87 @@ export interface components {
             /** Vpc Id */
             vpc_id: string;
         };
+        /**
+         * ClusterPageAnswer
+         * @description A page of clusters, and how many there are on all pages.
+         */
+        ClusterPageAnswer: {
+            /** Items */
+            items: components["schemas"]["ClusterRowModel"][];
+            /** Next */
+            next?: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ClusterRowModel
+         * @description A cluster as a row of a table.
+         * @example {
+         *       "agent_version": "0.1.0",
+         *       "created_at": "2026-10-01T12:00:00Z",
+         *       "endpoint": "",
+         *       "id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "kubernetes_version": "1.33",
+         *       "last_heartbeat_at": "2026-10-01T12:34:56Z",
+         *       "name": "web-shop",
+         *       "node_count": 50,
+         *       "region": "us-east-1",
+         *       "status": "active",
+         *       "updated_at": "2026-10-01T12:00:00Z",
+         *       "vpc_id": ""
+         *     }
+         */
+        ClusterRowModel: {
+            /** Account Id */
+            account_id: string | null;
+            /** Agent Version */
+            agent_version: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Endpoint */
+            endpoint: string;
+            /** @description absent before the first snapshot */
+            fleet: components["schemas"]["FleetModel"] | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kubernetes Version */
+            kubernetes_version: string;
+            /** Last Heartbeat At */
+            last_heartbeat_at: string | null;
+            /**
+             * Mode
+             * @description what becomes of plans: recommend, approve or automatic
+             */
+            mode: string;
+            /** Name */
+            name: string;
+            /** Node Count */
+            node_count: number;
+            /** @description absent before the first plan */
+            plan: components["schemas"]["LastPlanModel"] | null;
+            /** Region */
+            region: string;
+            status: components["schemas"]["ClusterStatus"];
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Vpc Id */
+            vpc_id: string;
+        };
+        /**
+         * ClusterSort
+         * @description What a table of clusters may be sorted by.
+         * @enum {string}
+         */
+        ClusterSort: "created" | "name" | "region" | "status" | "nodes" | "pods" | "spot_share" | "cost" | "saving" | "heartbeat";
         /**
          * ClusterStatus
          * @description How a cluster stands: agent never seen, agent alive, agent silent, or cut off by its owner.
@@ -1384,6 +1767,20 @@ export interface components {
             name: string;
         };
         /**
+         * DecisionModel
+         * @description What of a plan is carried out, in this order, and what is not.
+         */
+        DecisionModel: {
+            /** Chosen */
+            chosen: components["schemas"]["ChosenModel"][];
+            /** Fallbacks */
+            fallbacks: components["schemas"]["FallbackModel"][];
+            /** Refused */
+            refused: components["schemas"]["RefusalModel"][];
+            /** Saving Usd Per H */
+            saving_usd_per_h: number;
+        };
+        /**
          * DeltaObjects
          * @description What changed since the set with hash ``base``. ``hash`` is that of the result.
          *
@@ -1405,6 +1802,16 @@ export interface components {
             upserts: {
                 [key: string]: unknown;
             }[];
+        };
+        /**
+         * DiscoverAnswer
+         * @description What discovery has found in all linked accounts, and how it stands with each of them.
+         */
+        DiscoverAnswer: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountModel"][];
+            /** Clusters */
+            clusters: components["schemas"]["FoundClusterModel"][];
         };
         /**
          * Done
@@ -1445,6 +1852,23 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * EventMessage
+         * @description Something happened in a cluster.
+         */
+        EventMessage: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            data: components["schemas"]["ClusterEvent"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "event";
         };
         /**
          * EventsAnswer
@@ -1561,6 +1985,28 @@ export interface components {
          */
         ExperimentStatus: "running" | "stopped" | "graduated";
         /**
+         * FallbackModel
+         * @description A template that is bought on demand for now, at least until ``not_before``.
+         */
+        FallbackModel: {
+            /** Active */
+            active: boolean;
+            /**
+             * Not Before
+             * Format: date-time
+             */
+            not_before: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Template */
+            template: string;
+        };
+        /**
          * FeatureDrift
          * @description How far a feature has moved from training: population stability index, above 0.25 drifted.
          */
@@ -1579,6 +2025,32 @@ export interface components {
             field: string;
             /** Problem */
             problem: string;
+        };
+        /**
+         * FlaggedPool
+         * @description A capacity pool that everybody avoids until then; ``until`` is ``null`` when it need not be avoided any more.
+         */
+        FlaggedPool: {
+            /** Instance Type */
+            instance_type: string;
+            /** Region */
+            region: string;
+            /** Until */
+            until: string | null;
+            /** Zone Id */
+            zone_id: string;
+        };
+        /**
+         * FlagMessage
+         * @description A flag was set or taken away in a region where the organisation has a cluster.
+         */
+        FlagMessage: {
+            data: components["schemas"]["FlaggedPool"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "flag";
         };
         /**
          * FlagModel
@@ -1608,7 +2080,8 @@ export interface components {
          * @description All clusters together.
          *
          *     Green: every agent is heard of and every node is ready. Amber: a pod waits, a node is not ready or has no known
-         *     price, or an agent was never heard of. Red: an agent has fallen silent, or more than a tenth of the nodes is not ready.
+         *     price, or an agent was never heard of. Red: an agent has fallen silent, or more than a tenth of the nodes is not
+         *     ready.
          */
         FleetHealthModel: {
             /** Clusters */
@@ -1631,6 +2104,78 @@ export interface components {
              * @description nodes whose price nobody knows: they count nothing in money
              */
             unpriced_nodes: number;
+        };
+        /**
+         * FleetModel
+         * @description What a cluster runs and costs by its last snapshot. Money is micro-USD per hour.
+         */
+        FleetModel: {
+            /**
+             * Baseline Micro Usd Per H
+             * @description see `baseline` of `/api/metrics/kpi`
+             */
+            baseline_micro_usd_per_h: number;
+            /** Cost Micro Usd Per H */
+            cost_micro_usd_per_h: number;
+            /** Nodes */
+            nodes: number;
+            /**
+             * Observed At
+             * Format: date-time
+             */
+            observed_at: string;
+            /** Pending Pods */
+            pending_pods: number;
+            /** Pods */
+            pods: number;
+            /** Ready Nodes */
+            ready_nodes: number;
+            /** Saving Micro Usd Per H */
+            saving_micro_usd_per_h: number;
+            /** Spot Nodes */
+            spot_nodes: number;
+            /**
+             * Spot Share
+             * @description of the nodes, 0 to 1
+             */
+            spot_share: number;
+            /**
+             * Unpriced Nodes
+             * @description nodes whose price nobody knows: they count nothing in money
+             */
+            unpriced_nodes: number;
+        };
+        /**
+         * FoundClusterModel
+         * @description An EKS cluster that was found in a linked account. ``cluster_id`` is ours once it is connected.
+         */
+        FoundClusterModel: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Aws Account Id */
+            aws_account_id: string;
+            /** Cluster Id */
+            cluster_id: string | null;
+            /** Kubernetes Version */
+            kubernetes_version: string;
+            /** Name */
+            name: string;
+            /** Node Count */
+            node_count: number;
+            /** Region */
+            region: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Spot Count */
+            spot_count: number;
+            /** Status */
+            status: string;
         };
         /**
          * FullObjects
@@ -1737,6 +2282,26 @@ export interface components {
             success?: true;
         };
         /**
+         * HeartbeatMessage
+         * @description The agent of a cluster lives; ``data`` is its heartbeat as it sent it.
+         */
+        HeartbeatMessage: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "heartbeat";
+        };
+        /**
          * InstallAgent
          * @description An agent is to be installed.
          */
@@ -1777,6 +2342,29 @@ export interface components {
              * Format: uuid
              */
             key_id: string;
+        };
+        /**
+         * InvitationAnswer
+         * @description What the owner of an AWS account needs to let us in.
+         *
+         *     ``quick_create_url`` opens the console with all filled in; without one, the file at ``template_url`` is uploaded.
+         */
+        InvitationAnswer: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** External Id */
+            external_id: string;
+            /** Quick Create Url */
+            quick_create_url: string | null;
+            /** Role Arn */
+            role_arn: string;
+            /** Steps */
+            steps: string[];
+            /** Template Url */
+            template_url: string;
         };
         /**
          * InviteAccept
@@ -1933,11 +2521,60 @@ export interface components {
             spot_share: number;
         };
         /**
+         * LastPlanModel
+         * @description The youngest plan of a cluster.
+         */
+        LastPlanModel: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Generation */
+            generation: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Saving Micro Usd Per H
+             * @description what it takes off the bill
+             */
+            saving_micro_usd_per_h: number;
+            status: components["schemas"]["PlanStatus"];
+        };
+        /**
+         * LaunchModel
+         * @description A node to launch, from any of these pools, the planned one first. Without Spot pools it is bought on demand.
+         */
+        LaunchModel: {
+            /** Name */
+            name: string;
+            /** On Demand */
+            on_demand: components["schemas"]["PoolModel"][];
+            /** Spot */
+            spot: components["schemas"]["PoolModel"][];
+            /** Template */
+            template: string;
+        };
+        /**
          * Light
          * @description Works, works with a doubt, does not work.
          * @enum {string}
          */
         Light: "green" | "amber" | "red";
+        /**
+         * LinkAccount
+         * @description An AWS account is to be linked.
+         */
+        LinkAccount: {
+            /**
+             * Aws Account Id
+             * @example 111122223333
+             */
+            aws_account_id: string;
+        };
         /**
          * LiveModel
          * @description A cluster as its host sees it now.
@@ -2085,6 +2722,12 @@ export interface components {
             objects?: (components["schemas"]["FullObjects"] | components["schemas"]["DeltaObjects"]) | null;
         };
         /**
+         * Mode
+         * @description What becomes of a cluster's plans: shown only, carried out once approved, carried out.
+         * @enum {string}
+         */
+        Mode: "recommend" | "approve" | "automatic";
+        /**
          * ModelAnswer
          * @description One model with its drift.
          */
@@ -2147,6 +2790,12 @@ export interface components {
          * @enum {string}
          */
         ModelStatus: "testing" | "production" | "retired";
+        /**
+         * Module
+         * @description Who proposes.
+         * @enum {string}
+         */
+        Module: "interruption" | "capacity" | "rebalance" | "fallback" | "hibernation" | "rightsizing" | "packing" | "spot_selection";
         /**
          * MonthKind
          * @description Whether a month is over, runs, or lies ahead.
@@ -2225,6 +2874,12 @@ export interface components {
             name: string;
         };
         /**
+         * Order
+         * @description Smallest or largest first. What is not known comes last either way.
+         * @enum {string}
+         */
+        Order: "asc" | "desc";
+        /**
          * OrganizationModel
          * @description An organisation.
          */
@@ -2260,13 +2915,6 @@ export interface components {
         PageAnswer_AuditModel_: {
             /** Items */
             items: components["schemas"]["AuditModel"][];
-            /** Next */
-            next?: string | null;
-        };
-        /** PageAnswer[ClusterModel] */
-        PageAnswer_ClusterModel_: {
-            /** Items */
-            items: components["schemas"]["ClusterModel"][];
             /** Next */
             next?: string | null;
         };
@@ -2363,15 +3011,56 @@ export interface components {
             actions: components["schemas"]["ActionModel"][];
         };
         /**
+         * PermissionModel
+         * @description A right that was tried. ``need`` is ``see`` or ``act``, ``answer`` is ``granted``, ``missing`` or ``unknown``.
+         */
+        PermissionModel: {
+            /** Action */
+            action: string;
+            /** Answer */
+            answer: string;
+            /** Detail */
+            detail: string;
+            /** Need */
+            need: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * PingMessage
+         * @description Are you there? Answered by a pong with the same id.
+         */
+        PingMessage: {
+            /** Id */
+            id: number;
+            /**
+             * Sent At
+             * @default null
+             */
+            sent_at?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ping";
+        };
+        /**
          * PlanDetail
-         * @description A plan with its body (docs/plan.schema.json).
+         * @description A plan with its body (docs/plan.schema.json), what was decided on it, and how far it is.
          */
         PlanDetail: {
             /** Body */
             body: {
                 [key: string]: unknown;
             };
+            decision: components["schemas"]["DecisionModel"] | null;
             plan: components["schemas"]["PlanModel"];
+            saga: components["schemas"]["SagaModel"] | null;
+            /**
+             * Stale At
+             * @description until when it may be approved, while it awaits that
+             */
+            stale_at: string | null;
         };
         /**
          * PlanModel
@@ -2468,6 +3157,41 @@ export interface components {
          */
         PolicySection: "karpenter" | "strategy" | "binpack" | "fallback" | "spread" | "rightsize" | "buffer" | "constraints" | "exclusions";
         /**
+         * PongMessage
+         * @description Yes.
+         */
+        PongMessage: {
+            /** Id */
+            id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "pong";
+        };
+        /**
+         * PoolModel
+         * @description A capacity pool with its price.
+         */
+        PoolModel: {
+            /** Instance Type */
+            instance_type: string;
+            /**
+             * Interruption Per Month
+             * @description probability, 0..1
+             */
+            interruption_per_month: number;
+            /** Price Usd Per H */
+            price_usd_per_h: number;
+            /** Zone Id */
+            zone_id: string;
+        };
+        /**
+         * PortalMessage
+         * @description What `/api/clusters/heartbeat` says.
+         */
+        PortalMessage: components["schemas"]["ReadyMessage"] | components["schemas"]["ResyncMessage"] | components["schemas"]["HeartbeatMessage"] | components["schemas"]["EventMessage"] | components["schemas"]["FlagMessage"] | components["schemas"]["PingMessage"] | components["schemas"]["PongMessage"];
+        /**
          * Problem
          * @description An error (RFC 9457). ``type`` is stable and meant for programs, ``detail`` for people.
          *
@@ -2560,6 +3284,17 @@ export interface components {
             };
         };
         /**
+         * ReadyMessage
+         * @description From now on nothing is missed: what is read after this need not be read again.
+         */
+        ReadyMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ready";
+        };
+        /**
          * Refresh
          * @description The next tokens of a session; without a token the one in the cookie is used.
          */
@@ -2573,6 +3308,21 @@ export interface components {
          * @enum {string}
          */
         Refusal: "unsigned" | "altered" | "expired" | "foreign" | "repeated";
+        /**
+         * RefusalModel
+         * @description A part that is not: the rule, what it lost against, and when the rule will not stand in its way any more.
+         */
+        RefusalModel: {
+            /** Again At */
+            again_at: string | null;
+            /** Against */
+            against: string;
+            /** Proposal */
+            proposal: string;
+            /** Reason */
+            reason: string;
+            rule: components["schemas"]["Rule"];
+        };
         /**
          * RefusedEventModel
          * @description An event of the body that was not queued: sending it again is of no use.
@@ -2697,6 +3447,17 @@ export interface components {
             status: "completed" | "failed";
         };
         /**
+         * ResyncMessage
+         * @description Messages may be missing: read the lists anew.
+         */
+        ResyncMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "resync";
+        };
+        /**
          * RevokeApiKey
          * @description Why a key is revoked.
          */
@@ -2721,6 +3482,12 @@ export interface components {
             /** Flags */
             flags: components["schemas"]["FlagModel"][];
         };
+        /**
+         * Rule
+         * @description Rules that decide. Stable words; docs/decisions-engine.md tells of each.
+         * @enum {string}
+         */
+        Rule: "interrupted_first" | "one_plan_per_node" | "stability_first" | "better_proposal" | "stale" | "unknown_node" | "protected" | "asleep" | "risky_replacement" | "no_pool" | "cooldown" | "no_gain" | "payback" | "concurrency" | "window";
         /**
          * RunModel
          * @description The last run of a periodic job.
@@ -2759,6 +3526,42 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * SagaModel
+         * @description A plan being carried out: every step in the order in which it was asked.
+         */
+        SagaModel: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reason */
+            reason: string;
+            status: components["schemas"]["SagaStatus"];
+            /** Steps */
+            steps: components["schemas"]["StepModel"][];
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * SagaStatus
+         * @description How a saga stands.
+         *
+         *     ``UNDONE``: all is as it was before. ``STOPPED``: it ended half way, and its reason says with what.
+         * @enum {string}
+         */
+        SagaStatus: "running" | "undoing" | "done" | "undone" | "stopped" | "dry_run";
         /**
          * PartModel
          * @description One part of the platform. ``ms`` is how long it took to answer.
@@ -2893,6 +3696,59 @@ export interface components {
             user_id: string;
         };
         /**
+         * StepKind
+         * @description What a step does. Steps that only wait for something to be seen are marked so.
+         *
+         *     ``CHECK`` waits: the cluster is still what the plan was made for. ``REQUIRE`` tells Karpenter what to launch,
+         *     ``RESTORE`` takes that back. ``JOIN`` waits for a new node to be ready, ``EMPTY`` for a drained one to be seen
+         *     empty, ``SETTLE`` for pods to have places, ``GONE`` for an instance to have ended.
+         * @enum {string}
+         */
+        StepKind: "check" | "require" | "launch" | "join" | "cordon" | "drain" | "empty" | "settle" | "detach" | "resize" | "terminate" | "gone" | "uncordon" | "restore";
+        /**
+         * StepModel
+         * @description One step of carrying a plan out. ``due_at`` is when it has failed unless it is done.
+         */
+        StepModel: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Error */
+            error: string;
+            kind: components["schemas"]["StepKind"];
+            /** Retry At */
+            retry_at: string | null;
+            status: components["schemas"]["StepStatus"];
+            /** Step Id */
+            step_id: string;
+            /** Subject */
+            subject: string;
+            /** Track */
+            track: string;
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * StepStatus
+         * @description How a step stands.
+         *
+         *     ``ASKED`` is recorded before anything is asked, so it may not have happened yet. ``HELD``: asking was not permitted.
+         *     ``DROPPED``: not wanted any more.
+         * @enum {string}
+         */
+        StepStatus: "asked" | "held" | "done" | "failed" | "dropped";
+        /**
          * TicketAnswer
          * @description A ticket: add it to the WebSocket's address as ``?ticket=…`` within ``expires_in_s`` seconds. It works once.
          */
@@ -2951,6 +3807,35 @@ export interface components {
          * @enum {string}
          */
         UserRole: "client" | "super_admin";
+        /**
+         * VerifyAccount
+         * @description A role is to be tried: the one that was proposed, or another of the same AWS account.
+         */
+        VerifyAccount: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /**
+             * Role Arn
+             * @default
+             */
+            role_arn?: string;
+        };
+        /**
+         * VerifyAccountAnswer
+         * @description What trying a role has shown. ``may_act`` is false where only advice is possible.
+         */
+        VerifyAccountAnswer: {
+            account: components["schemas"]["AccountModel"];
+            /** Lets In */
+            lets_in: boolean;
+            /** May Act */
+            may_act: boolean;
+            /** Permissions */
+            permissions: components["schemas"]["PermissionModel"][];
+        };
         /**
          * VerifyAnswer
          * @description Whether a cluster is connected as it should be.
@@ -4705,6 +5590,13 @@ export interface operations {
                 cursor?: string | null;
                 /** @description rows of the page */
                 limit?: number;
+                mode?: components["schemas"]["Mode"][];
+                order?: components["schemas"]["Order"];
+                /** @description part of the name, in any case */
+                q?: string;
+                region?: string[];
+                sort?: components["schemas"]["ClusterSort"];
+                status?: components["schemas"]["ClusterStatus"][];
             };
             header?: never;
             path?: never;
@@ -4718,7 +5610,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PageAnswer_ClusterModel_"];
+                    "application/json": components["schemas"]["ClusterPageAnswer"];
                 };
             };
             /** @description Not signed in, or the key is void */
@@ -6328,6 +7220,110 @@ export interface operations {
             };
         };
     };
+    discard_api_clusters__cluster_id__plans__plan_id__discard_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cluster_id: string;
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanModel"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     verify_api_clusters__cluster_id__verify_get: {
         parameters: {
             query?: never;
@@ -6509,6 +7505,71 @@ export interface operations {
             };
         };
     };
+    discover_api_clusters_discover_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoverAnswer"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     install_api_clusters_install_post: {
         parameters: {
             query?: never;
@@ -6529,6 +7590,263 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InstallAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    link_api_connect_link_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cloudformation_template_api_connect_template_yaml_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CloudFormation template */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": unknown;
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_api_connect_verify_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifyAccountAnswer"];
                 };
             };
             /** @description The request cannot be read */
@@ -7315,6 +8633,107 @@ export interface operations {
             };
         };
     };
+    skip_api_onboard_skip_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_policy_api_policies__cluster_id__get: {
         parameters: {
             query?: never;
@@ -7334,6 +8753,145 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PolicyAnswer"];
                 };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_api_settings_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountModel"][];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disconnect_api_settings_accounts__account_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Not signed in, or the key is void */
             401: {

@@ -8,10 +8,17 @@ type PlanSchemas = plan["schemas"];
 
 export type Me = Schemas["Me"];
 export type Cluster = Schemas["ClusterModel"];
+export type ClusterRow = Schemas["ClusterRowModel"];
 export type ClusterDetail = Schemas["ClusterDetail"];
 export type Job = Schemas["JobModel"];
 export type PlanSummary = Schemas["PlanModel"];
 export type PlanDetail = Schemas["PlanDetail"];
+export type Decision = Schemas["DecisionModel"];
+export type Saga = Schemas["SagaModel"];
+export type Account = Schemas["AccountModel"];
+export type AccountVerdict = Schemas["VerifyAccountAnswer"];
+export type Invitation = Schemas["InvitationAnswer"];
+export type FoundCluster = Schemas["FoundClusterModel"];
 export type ApiKey = Schemas["ApiKeyModel"];
 export type Kpi = Schemas["KpiAnswer"];
 export type Composition = Schemas["CompositionAnswer"];

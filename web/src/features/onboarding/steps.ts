@@ -1,0 +1,6 @@
+export type StepName = "welcome" | "mode" | "aws" | "discovery" | "install";
+
+/** The steps of a way in: with an AWS account, or by the agent alone. */
+export function stepsFor(mode: string | null): StepName[] {
+  return mode === "lab" ? ["welcome", "mode", "install"] : ["welcome", "mode", "aws", "discovery", "install"];
+}
