@@ -22,7 +22,7 @@ class PostgresModels(Repository):
 
     async def add(self, model: MlModel, body: bytes) -> None:
         """Register a model with its text."""
-        await self._session.run(SQL["add_model"], values_of(model))
+        await self._session.run(SQL["add_model"], {**values_of(model), "digest": model.sha256})
         await self._session.run(SQL["add_body"], {"id": model.id, "body": body})
 
     async def get(self, model_id: UUID) -> MlModel | None:

@@ -1,7 +1,7 @@
 -- name: add_model
 -- scope: platform
 INSERT INTO ml_models (id, name, version, file, sha256, status, metrics, created_at, uploaded_by)
-VALUES (:id, :name, :version, :file, :sha256, :status, :metrics, :created_at, :uploaded_by);
+VALUES (:id, :name, :version, :file, :digest, :status, :metrics, :created_at, :uploaded_by);
 
 -- name: add_body
 -- scope: platform
