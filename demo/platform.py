@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,16 @@ END_S = 60.0
 
 FOREIGN = re.compile("^(SPOTOPT_|AWS_|RAY_|DATABASE_URL$|REDIS_URL$)")
 """Variables of the caller's that the demo must not follow: it would find a real platform, or a real account."""
+
+
+SMALL: Mapping[str, str] = {
+    "SPOTOPT_GATEWAY_REPLICAS": "1",
+    "SPOTOPT_GATEWAY_REPLICAS_MAX": "2",
+    "SPOTOPT_CLUSTER_HOSTS": "1",
+    "SPOTOPT_EVENT_CONSUMERS": "1",
+    "SPOTOPT_PLAN_TIME_LIMIT_S": "10",
+}
+"""Five clusters need no second process of anything, and two cores have agents and AWS to carry too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +143,7 @@ async def set_mode(path: Path, organization: UUID, cluster: UUID, mode: Mode) ->
 
 
 def _environment(aws_url: str) -> dict[str, str]:
-    return clean_environment() | {
+    aws = {
         "SPOTOPT_AWS_ENDPOINT_URL": aws_url,
         "SPOTOPT_AWS_ADVISOR_URL": aws_url + ADVISOR_PATH,
         "SPOTOPT_AWS_ACCOUNT_ID": PLATFORM_ACCOUNT,
@@ -143,3 +153,4 @@ def _environment(aws_url: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+    return {**clean_environment(), **SMALL, **aws}
