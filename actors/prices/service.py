@@ -10,8 +10,8 @@ import structlog
 
 from actors.prices.history import StoredHistory
 from actors.services import Services
-from adapters.aws.ports.prices import RegionPrices
-from adapters.aws.prices.keeper import SERVED_AT_MOST, PriceKeeper
+from adapters.aws.ports.prices import SERVED_AT_MOST, RegionPrices
+from adapters.aws.prices.keeper import PriceKeeper
 from adapters.catalog import LiveFigures
 from adapters.catalog.figures import Advice
 from adapters.catalog.hazard import INTERRUPTION_PER_MONTH

@@ -4,11 +4,13 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
 
 from actors.execution.orphans import SWEEP_ORPHANS
+from adapters.aws.ports.prices import SERVED_AT_MOST
+from adapters.postgres.ports.market import MarketAge, MarketSource
 from adapters.redis import keys
 from domain.errors import TransientError
 from domain.events import EventPriority
@@ -31,6 +33,7 @@ from serve.schemas.admin import (
     RunModel,
     SafeModeAnswer,
     SafeModeBody,
+    StatsAnswer,
     WorkerModel,
     WorkersAnswer,
 )
@@ -42,6 +45,8 @@ SLOW_MS = 250.0
 QUEUE_AMBER = 100
 OLDEST_AMBER_S = 1.0
 """Alerts of SPEC 5: above 100 events, or above 1 s."""
+PRICES_AMBER = timedelta(minutes=11)
+"""Two refreshes were missed."""
 EVIDENCE_SINCE = timedelta(hours=1)
 PERIODIC = ("expire actions", "find silent agents", "sweep events", SWEEP_ORPHANS, "prune")
 """Jobs of the clock whose last run is shown."""
@@ -57,6 +62,7 @@ async def health(caller: SuperAdmin, gateway: GatewayDep) -> HealthAnswer:
         await _timed("redis", services.hub.events.depth),
         await _queue_part(gateway),
         await _orphans_part(gateway),
+        *await _price_parts(gateway),
         *(PartModel(name=one.name, light=one.light, detail=one.detail) for one in await gateway.workers.look()),
     ]
     return HealthAnswer(light=_worst(parts), parts=parts, at=services.clock.now())
@@ -78,6 +84,16 @@ async def workers(caller: SuperAdmin, gateway: GatewayDep) -> WorkersAnswer:
         ),
         at=gateway.services.clock.now(),
     )
+
+
+@router.get("/stats", responses=SIGNED_IN)
+async def stats(caller: SuperAdmin, gateway: GatewayDep) -> StatsAnswer:
+    """Counts and sums over all organisations; no tenant's data."""
+    del caller
+    now = gateway.services.clock.now()
+    async with gateway.services.database.platform() as tx:
+        counted = await tx.overviews.platform(now)
+    return StatsAnswer(as_of=now, **counted)
 
 
 @router.get("/risk", responses=SIGNED_IN)
@@ -172,6 +188,23 @@ async def _orphans_part(gateway: Gateway) -> PartModel:
     error = runs[0].error if runs else ""
     detail = error or ("none" if runs else "nobody has looked yet")
     return PartModel(name=name, light=Light.AMBER if error else Light.GREEN, detail=detail)
+
+
+async def _price_parts(gateway: Gateway) -> list[PartModel]:
+    """How old the prices of each region in use are: amber when a refresh was missed, red when they serve no more."""
+    try:
+        async with gateway.services.database.platform() as tx:
+            ages = [age for age in await tx.market.ages() if age.source is MarketSource.SPOT]
+    except TransientError:
+        return []
+    return [_price_part(age, gateway.services.clock.now()) for age in ages]
+
+
+def _price_part(age: MarketAge, now: datetime) -> PartModel:
+    old = None if age.had_at is None else now - age.had_at
+    light = Light.RED if old is None or old > SERVED_AT_MOST else Light.AMBER if old > PRICES_AMBER else Light.GREEN
+    told = "never had" if old is None else f"{old.total_seconds() / 60:.0f} min old"
+    return PartModel(name=f"prices {age.region}", light=light, detail=f"{told}; {age.problem}" if age.problem else told)
 
 
 async def _queue(gateway: Gateway) -> QueueModel | None:

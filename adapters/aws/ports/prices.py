@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from adapters.catalog.advisor import AdviceByRegion
     from adapters.catalog.figures import Advice
 
+SERVED_AT_MOST = timedelta(hours=6)
+"""Spot prices older than this are not given out as prices any more: planning falls back to the catalogue's."""
+
 SpotPrices = Mapping[tuple[str, str], int]
 """Micro-USD per hour by instance type and zone id."""
 

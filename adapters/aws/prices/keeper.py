@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.aws.ports.prices import (
+    SERVED_AT_MOST,
     PriceChange,
     PriceHistory,
     PriceReport,
@@ -19,9 +20,6 @@ from adapters.redis.ports import Prices
 from adapters.redis.ports.stores import PRICE_TTL_S
 from domain.errors import RejectedError, TransientError
 from domain.market import Pool
-
-SERVED_AT_MOST = timedelta(hours=6)
-"""Spot prices older than this are not given out as prices any more: planning falls back to the catalogue's."""
 
 
 class PriceKeeper:

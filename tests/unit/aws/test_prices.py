@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.aws.memory.prices import MemoryPriceHistory, MemoryPriceSource
-from adapters.aws.ports.prices import RegionPrices
-from adapters.aws.prices.keeper import SERVED_AT_MOST, PriceKeeper
+from adapters.aws.ports.prices import SERVED_AT_MOST, RegionPrices
+from adapters.aws.prices.keeper import PriceKeeper
 from adapters.catalog.figures import Advice
 from adapters.clock import VirtualClock
 from adapters.redis.memory import MemoryPrices
