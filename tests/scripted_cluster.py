@@ -61,6 +61,8 @@ class ScriptedCluster:
     done: list[tuple[str, str]] = field(default_factory=list)
     group: str = "workers"
     pod_cpu: str = "500m"
+    node_cpu: str = "3920m"
+    node_memory: str = "14Gi"
     nonces: BoundedNonces = field(default_factory=BoundedNonces)
 
     def add(self, name: str, machine: Machine, *, pods: int = 0) -> None:
@@ -157,7 +159,7 @@ class ScriptedCluster:
             "metadata": {"name": node.name, "labels": labels},
             "spec": {"providerID": f"aws:///{zone}/{node.machine.instance_id}", "unschedulable": node.cordoned},
             "status": {
-                "allocatable": {"cpu": "3920m", "memory": "14Gi", "pods": "58"},
+                "allocatable": {"cpu": self.node_cpu, "memory": self.node_memory, "pods": "29"},
                 "conditions": [{"type": "Ready", "status": "True"}],
             },
         }

@@ -123,14 +123,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         hub=memory_hub(clock),
         aws=MemoryAws(clock),
     )
-    await _sign_up(services)
+    await sign_up(services)
     planner, registry, sites = HandPlanner(), HandRegistry(), HandSites(clock)
     host = Host(services, planner=planner, registry=registry, ec2=AccountEc2(sites, ConfigPermit(services)))
     yield World(services=services, clock=clock, planner=planner, registry=registry, sites=sites, host=host)
     await host.close()
 
 
-async def _sign_up(services: Services) -> None:
+async def sign_up(services: Services) -> None:
+    """An organisation with an owner, a linked account and a cluster in it."""
     now = services.clock.now()
     organization = Organization(id=ORGANIZATION, name="shop", created_at=now, updated_at=now)
     owner = User(
