@@ -106,6 +106,7 @@ class Starting:
     def __init__(self, process: Child, path: Path, url: str, on_step: Callable[[str, float], None]) -> None:
         self._process, self._path, self._url, self._on_step = process, path, url, on_step
         self._admin: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.Event()
 
     async def ready(self) -> Platform:
         """Wait until it answers.
@@ -118,6 +119,11 @@ class Starting:
         email, password = await self._admin
         return Platform(url=self._url, admin_email=email, admin_password=password, folder=self._path)
 
+    async def outlive(self) -> None:
+        """Wait until it ends by itself, which it should not; raises TransientError then."""
+        await self._ended.wait()
+        raise TransientError(f"the platform has ended:\n{self._process.last_words()}")
+
     async def listen(self) -> None:
         """Hear what it says until it ends."""
         admin = ("", "")
@@ -129,6 +135,7 @@ class Starting:
                     admin = (str(event["email"]), str(event["password"]))
                 case "ready":
                     self._admin.set_result(admin)
+        self._ended.set()
         if not self._admin.done():
             problem = f"the platform did not come up:\n{self._process.last_words()}"
             self._admin.set_exception(TransientError(problem))

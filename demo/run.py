@@ -31,6 +31,9 @@ AWS_PORT = 5_055
 """First port to try for the simulated AWS."""
 
 AGENT_END_S = 10.0
+AGENT_AGAIN_S = 5.0
+"""From the end of an agent that nobody has asked to end to the next one."""
+
 COLLECTION_S = 10
 """An agent measures every 30 s in earnest; who watches a demo waits for nothing."""
 
@@ -62,8 +65,17 @@ async def run(screen: Screen, *, port: int, minutes: float | None, pace: Pace = 
             waiting.cancel()
             demo.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        with contextlib.suppress(asyncio.CancelledError):
-            await demo
+        await _ended(demo)
+
+
+async def _ended(demo: "asyncio.Task[None]") -> None:
+    """See the demo to its end; what has gone wrong first is raised."""
+    try:
+        await demo
+    except asyncio.CancelledError:
+        return
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
 async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
@@ -81,12 +93,13 @@ async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
         running = await begun.ready()
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=running.url, trust_env=False))
         people = await _sign_up(screen, http, running)
-        async with asyncio.TaskGroup() as agents:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(begun.outlive())
             accounts = await asyncio.gather(*(_link(screen, person, stage) for person in people))
             for person, account in zip(people, accounts, strict=True):
                 for home in stage.homes_of(person.tenant):
                     cluster, key = await _connect(person, home, running, account=account)
-                    agents.create_task(_agent(home, cluster, key, kubernetes=stage.kubernetes_url, running=running))
+                    tasks.create_task(_agent(home, cluster, key, kubernetes=stage.kubernetes_url, running=running))
                     screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
             stage.open_market()
             screen.invite()
@@ -139,6 +152,7 @@ async def _agent(home: "Home", cluster: UUID, key: str, *, kubernetes: str, runn
         log = running.folder / f"agent-{name}.log"
         async with child("agent", environment=environment, log=log, end_s=AGENT_END_S) as process:
             await process.ended()
+        await asyncio.sleep(AGENT_AGAIN_S)
 
 
 async def _wait(stop: asyncio.Event, minutes: float | None) -> None:
