@@ -21,6 +21,8 @@ from actors.cluster.inputs import (
     ActionFinished,
     AgentConnected,
     Input,
+    OptimiseRequested,
+    PlanApproved,
     PlanFailed,
     PlanReady,
     PolicyChanged,
@@ -34,7 +36,7 @@ from actors.execution.ports import Ec2, Where
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
 from actors.hosting.circumstances import circumstances_of
-from actors.hosting.hosted import Hosted, ended_meanwhile, view_of, wake
+from actors.hosting.hosted import Hosted, ended_meanwhile, read_terms, view_of, wake
 from actors.hosting.messages import messages_of
 from actors.hosting.objects import SNAPSHOT_EVERY_S, store_objects, take_over
 from actors.hosting.ports import ClusterView, Planner, Registry, Report, ReportAnswer
@@ -131,6 +133,8 @@ class Host:
     async def tell(self, cluster_id: UUID, event: Input) -> None:
         """Have the state machine handle something; returns when all it led to is stored."""
         async with self._turn(cluster_id) as hosted:
+            if isinstance(event, OptimiseRequested | PlanApproved):
+                await self._renew(hosted)
             await self._handle(hosted, event)
         if isinstance(event, ActionFinished):
             self._sagas.poke(cluster_id)
@@ -233,6 +237,15 @@ class Host:
         for event in ended:
             await self._handle(hosted, event)
 
+    async def _renew(self, hosted: Hosted) -> None:
+        """Policy and account as they are now, before a plan is asked for, shown or begun."""
+        max_age_s = self._services.settings.snapshot_max_age_s
+        async with self._services.database.platform() as tx:
+            terms = await read_terms(tx, hosted.id, config=await tx.config.all(), max_snapshot_age_s=max_age_s)
+        hosted.record, hosted.policy, hosted.settings = terms.record, terms.policy, terms.settings
+        if hosted.state.settings != terms.settings:
+            await self._handle(hosted, PolicyChanged(id=_new_id(), at=self._now(), settings=terms.settings))
+
     async def _handle(self, hosted: Hosted, event: Input) -> None:
         """One event: state machine, storage, and then what leaves no row."""
         commands = hosted.state.handle(event)
@@ -303,6 +316,7 @@ class Host:
             if answer.plan is None:
                 await self._handle(hosted, self._failed(order.request, answer.failure))
                 return
+            await self._renew(hosted)
             generation = answer.plan.generation
             hosted.fresh[generation] = FreshPlan(answer=answer, observed_at=order.observed_at)
             brief = brief_of(answer, answer.plan, observed_at=order.observed_at)

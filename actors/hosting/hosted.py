@@ -106,26 +106,51 @@ async def wake(
     RejectedError
         When there is no such cluster, or it is disconnected.
     """
-    record = await tx.clusters.get(cluster_id)
-    if record is None or record.status is ClusterStatus.DISCONNECTED:
-        raise RejectedError(f"there is no connected cluster {cluster_id}")
+    terms = await read_terms(tx, cluster_id, config=config, max_snapshot_age_s=max_snapshot_age_s)
     stored = await tx.snapshots.get_state(cluster_id)
-    policy = await tx.policies.get(cluster_id)
-    if policy is None:
-        raise RejectedError(f"there is no cluster {cluster_id}")
-    cannot_act = why_not_to_act(record, policy)
-    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s, cannot_act=cannot_act)
     hosted = Hosted(
-        record=record,
-        state=from_json(stored.body) if stored else _new_state(record),
+        record=terms.record,
+        state=from_json(stored.body) if stored else _new_state(terms.record),
         version=stored.version if stored else 0,
-        policy=planning_policy(policy, max_concurrent_actions=settings.max_concurrent_actions),
-        settings=settings,
+        policy=terms.policy,
+        settings=terms.settings,
         safe_mode=config.get(SAFE_MODE, "FALSE").upper() == "TRUE",
         key=await _signing_key(tx, cluster_id, keys=keys, now=now),
     )
     await _recall_objects(tx, hosted)
     return hosted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a cluster is to be treated, by its record, its policy and what admins have set."""
+
+    record: Cluster
+    policy: Policy
+    settings: ClusterSettings
+
+
+async def read_terms(
+    tx: Transaction, cluster_id: UUID, *, config: Mapping[str, str], max_snapshot_age_s: float
+) -> Terms:
+    """How a cluster is to be treated now.
+
+    Raises
+    ------
+    RejectedError
+        When there is no such cluster, or it is disconnected.
+    """
+    record = await tx.clusters.get(cluster_id)
+    policy = await tx.policies.get(cluster_id)
+    if record is None or policy is None or record.status is ClusterStatus.DISCONNECTED:
+        raise RejectedError(f"there is no connected cluster {cluster_id}")
+    cannot_act = why_not_to_act(record, policy)
+    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s, cannot_act=cannot_act)
+    return Terms(
+        record=record,
+        policy=planning_policy(policy, max_concurrent_actions=settings.max_concurrent_actions),
+        settings=settings,
+    )
 
 
 async def _recall_objects(tx: Transaction, hosted: Hosted) -> None:

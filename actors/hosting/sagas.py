@@ -130,10 +130,8 @@ class Sagas:
     async def heard(self, saga: StoredSaga, steps: Sequence[SagaStep]) -> None:
         """Tell whoever watches the cluster, and its state machine at the end."""
         try:
-            if steps or saga.status not in OPEN_SAGAS:
-                channel = keys.cluster_events(str(saga.cluster_id))
-                message = Message(channel=channel, body=_progress(saga, steps))
-                await self._services.hub.bus.publish_many([message])
+            if steps:
+                await self._services.hub.bus.publish_many([_progress(saga, step) for step in steps])
             if saga.status not in OPEN_SAGAS:
                 await self._told(saga.cluster_id, await self._outcome(saga))
         except (TransientError, RejectedError) as err:
@@ -219,30 +217,20 @@ def _without_lost(decision: Decision, present: Collection[str]) -> Decision:
     return replace(decision, chosen=tuple(chosen))
 
 
-def _progress(saga: StoredSaga, steps: Sequence[SagaStep]) -> bytes:
-    """What the portal shows of a saga while it runs."""
-    return orjson.dumps(
-        {
-            "topic": "plan_progress",
-            "cluster_id": str(saga.cluster_id),
-            "at": saga.updated_at,
-            "data": {
-                "plan": saga.plan_generation,
-                "saga": str(saga.id),
-                "status": str(saga.status),
-                "reason": saga.reason,
-                "steps": [
-                    {
-                        "id": step.step_id,
-                        "kind": str(step.kind),
-                        "subject": step.subject,
-                        "status": str(step.status),
-                        "asked_at": step.asked_at,
-                        "ended_at": step.ended_at,
-                        "error": step.error,
-                    }
-                    for step in steps
-                ],
-            },
-        }
-    )
+def _progress(saga: StoredSaga, step: SagaStep) -> Message:
+    """One step for the portal; whoever wants all of them reads the plan."""
+    body = {
+        "topic": "plan_progress",
+        "cluster_id": str(saga.cluster_id),
+        "at": saga.updated_at,
+        "data": {
+            "plan": saga.plan_generation or 0,
+            "saga": str(saga.status),
+            "step": step.step_id,
+            "kind": str(step.kind),
+            "subject": step.subject,
+            "status": str(step.status),
+            "error": step.error,
+        },
+    }
+    return Message(channel=keys.cluster_events(str(saga.cluster_id)), body=orjson.dumps(body))

@@ -18,7 +18,6 @@ from adapters.redis.keys import cluster_events
 from domain.audit import AuditQuery
 from domain.commands import PlanStatus
 from domain.documents.plan_json import plan_to_json
-from domain.fleet import PolicySection
 from domain.market import CapacityType, Pool
 from domain.paging import PageRequest
 from domain.plan import Reason
@@ -30,7 +29,7 @@ from tests.builders import make_node as domain_node
 from tests.builders import make_plan, make_snapshot
 from tests.scripted_cluster import Machine, ScriptedCluster
 from tests.unit.hosting.test_host import ask_for_plan, interruption, use_mode
-from tests.unit.platform_world import CLUSTER, ORGANIZATION, SIGNING, World
+from tests.unit.platform_world import ACCOUNT, CLUSTER, ORGANIZATION, SIGNING, World
 
 POOL = Pool(region="us-east-1", zone_id="use1-az6", instance_type="m5.xlarge")
 SPOT = tuple(replace(POOL, instance_type=kind) for kind in ("m5.large", "m5a.large", "m6i.large"))
@@ -196,7 +195,7 @@ async def test_steps_are_told_to_whoever_watches(ground: Ground) -> None:
         told = []
         while not told or told[-1].get("topic") != "plan_done":
             told.append(orjson.loads((await anext(heard)).body))
-    steps = [step for one in told if one["topic"] == "plan_progress" for step in one["data"]["steps"]]
+    steps = [one["data"] for one in told if one["topic"] == "plan_progress"]
     done = [step["kind"] for step in steps if step["status"] == "done"]
     assert done == [
         "check", "launch", "join", "cordon", "drain", "empty", "detach", "resize", "terminate", "gone",
@@ -279,19 +278,32 @@ async def test_a_node_that_aws_takes_is_emptied_at_once_and_replaced_by_a_saga(g
 
 
 async def test_without_an_account_a_plan_is_recommended_and_says_why(ground: Ground) -> None:
-    services = ground.world.services
-    async with services.database.platform() as tx:
-        cluster = await tx.clusters.get(CLUSTER)
-        assert cluster is not None
-        await tx.clusters.delete(CLUSTER)
-        await tx.clusters.create(replace(cluster, account_id=None))
-        await tx.policies.set_section(CLUSTER, PolicySection.STRATEGY, {"mode": "automatic"}, now=services.clock.now())
     await ground.turn()
+    await link(ground, None)
     await ask_for_plan(ground.world)
     plan = await ground.plan()
     assert plan.status is PlanStatus.RECOMMENDED
     assert plan.status_reason == "it cannot be carried out: no AWS account is linked to the cluster"
     assert await ground.saga() is None
+
+
+async def test_once_an_account_is_linked_the_next_plan_is_carried_out(ground: Ground) -> None:
+    await link(ground, None)
+    await ground.turn()
+    await ask_for_plan(ground.world)
+    assert await ground.saga() is None
+    await link(ground, ACCOUNT)
+    await ask_for_plan_again(ground)
+    assert (await ground.ended()).status is SagaStatus.DONE
+
+
+async def link(ground: Ground, account_id: UUID | None) -> None:
+    """The record of the cluster as it is from now on, in the database and nowhere else."""
+    async with ground.world.services.database.platform() as tx:
+        view = tx.clusters._view  # type: ignore[attr-defined]
+        cluster = await tx.clusters.get(CLUSTER)
+        assert cluster is not None
+        view.put(CLUSTER, replace(cluster, account_id=account_id))
 
 
 async def test_capacity_that_is_lacking_is_remembered_for_the_next_decision(ground: Ground) -> None:
