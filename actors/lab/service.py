@@ -24,6 +24,7 @@ from domain.lab import (
     ModelStatus,
     ModelSwitch,
 )
+from solvers.interruption.file_signs import foreign
 from solvers.interruption.sequential import Finding
 
 JUDGE = "actors.lab.judge"
@@ -193,6 +194,8 @@ class LabService:
         await tell_changed(self._services)
 
     async def _judged(self, body: bytes) -> Judgement:
+        if why := foreign(body):
+            return Judgement(problem=why)
         try:
             return Judgement.of_bytes(await self._sandbox.run(JUDGE, body))
         except OutOfBoundsError as err:

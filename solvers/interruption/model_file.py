@@ -21,21 +21,15 @@ import numpy as np
 from domain.errors import InputError
 from solvers.interruption.calibration import CalibrationTable
 from solvers.interruption.contract import V1_0, Contract, Floats
+from solvers.interruption.file_signs import FIRST_LINE, foreign
 from solvers.interruption.forest import parse_forest
 from solvers.interruption.model import Head, RiskModel, check_model
 from solvers.interruption.prior import Prior
 
 MAX_BYTES = 16 << 20
-FIRST_LINE = "spotopt interruption model, format 1"
 CONTRACTS: Mapping[str, Contract] = {V1_0.version: V1_0}
 """Contracts that can be served."""
 _SECTION = "\n--- horizon "
-_FOREIGN = {
-    b"\x80": "is a pickle, which could run anything when read",
-    b"\x1f\x8b": "is compressed; give the text itself",
-    b"PK": "is a zip archive; give the text itself",
-    b"tree": "is a bare LightGBM model; 'spotopt model train' writes it with its calibration and contract",
-}
 _DIGITS = 6
 
 
@@ -98,16 +92,12 @@ def parse_model(data: bytes, *, of: str) -> RiskModel:
 def _text(data: bytes, of: str) -> str:
     if len(data) > MAX_BYTES:
         raise InputError(of, "", f"is larger than {MAX_BYTES >> 20} MiB; no model is")
-    for sign, what in _FOREIGN.items():
-        if data.startswith(sign):
-            raise InputError(of, "", what)
+    if why := foreign(data):
+        raise InputError(of, "", why)
     try:
-        text = data.decode("ascii")
+        return data.decode("ascii")
     except UnicodeDecodeError as err:
         raise InputError(of, "", f"is no text: {err}") from err
-    if not text.startswith(FIRST_LINE + "\n"):
-        raise InputError(of, "", f"does not begin with {FIRST_LINE!r}")
-    return text
 
 
 def _side(head: str, of: str) -> Mapping[str, Any]:

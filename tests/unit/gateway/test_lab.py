@@ -118,6 +118,14 @@ async def test_whatever_breaks_the_contract_is_refused_with_the_reason_and_writt
     assert (entry["outcome"], reason in entry["text"]) == ("failure", True)
 
 
+async def test_what_is_no_model_at_first_sight_starts_no_process(
+    spot: House, admin: Somebody, sandbox: HereSandbox
+) -> None:
+    for body in (b"\x80\x04\x95evil", b"", b"hello"):
+        assert (await upload(spot, admin, body=body)).status_code == 422
+    assert sandbox.runs == 0
+
+
 async def test_a_model_that_the_reader_never_finishes_is_refused(
     spot: House, admin: Somebody, sandbox: HereSandbox
 ) -> None:

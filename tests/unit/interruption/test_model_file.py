@@ -10,6 +10,7 @@ import pytest
 from domain.errors import InputError
 from solvers.interruption.boost import Boosting, grow, hide, margins, slim
 from solvers.interruption.contract import V1_0
+from solvers.interruption.file_signs import FIRST_LINE
 from solvers.interruption.forest import parse_forest
 from solvers.interruption.model import sample_rows, score_rows
 from solvers.interruption.model_file import MAX_BYTES, parse_model
@@ -80,7 +81,8 @@ def test_an_old_pickle_of_plain_text_is_refused() -> None:
         (b"\x1f\x8b\x08", "is compressed"),
         (b"PK\x03\x04", "zip archive"),
         (b"tree\nversion=v4\n", "bare LightGBM model"),
-        (b"\xff\xfe\x00", "is no text"),
+        (b"\xff\xfe\x00", "does not begin"),
+        (FIRST_LINE.encode() + b"\n\xff", "is no text"),
         (b"x" * (MAX_BYTES + 1), "is larger than 16 MiB"),
     ],
 )
