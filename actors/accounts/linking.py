@@ -77,27 +77,25 @@ class Linking:
         return await self._services.aws.accounts.verify(role, regions=[self._services.settings.aws_region])
 
     async def conclude(self, tx: Transaction, account: Account, verification: Verification) -> Verified:
-        """Store what a verification has shown: the account is scanned next, or has failed with the reason."""
-        now = self._services.clock.now()
-        status = AccountStatus.SCANNING if verification.lets_in else AccountStatus.FAILED
-        arn = verification.role.arn
-        if arn != account.role_arn and verification.lets_in:
-            await tx.accounts.set_role(account.id, arn, now=now)
-        else:
-            arn = account.role_arn
-        await tx.accounts.set_status(account.id, status, reason=verification.problem, now=now)
+        """Store what a verification has shown: the account is scanned next, or has failed with the reason.
+
+        Another role than the account's own that does not let us in changes nothing: the own one may still do.
+        """
+        now, arn = self._services.clock.now(), verification.role.arn
         before = await tx.sites.look(account.id)
         blank = AccountLook(account_id=account.id, organization_id=account.organization_id)
         look = replace(
             before or blank, verified_at=now, permissions=tried(verification), warnings=verification.warnings
         )
+        status = AccountStatus.SCANNING if verification.lets_in else AccountStatus.FAILED
+        told = replace(account, role_arn=arn, status=status, status_reason=verification.problem, updated_at=now)
+        if arn != account.role_arn and not verification.lets_in:
+            return Verified(account=account, look=look, lets_in=False, may_act=False)
+        await tx.accounts.set_role(account.id, arn, now=now)
+        await tx.accounts.set_status(account.id, status, reason=verification.problem, now=now)
         await tx.sites.put_look(look)
-        return Verified(
-            account=replace(account, role_arn=arn, status=status, status_reason=verification.problem, updated_at=now),
-            look=look,
-            lets_in=verification.lets_in,
-            may_act=verification.is_enough_to(Need.ACT),
-        )
+        may_act = verification.is_enough_to(Need.ACT)
+        return Verified(account=told, look=look, lets_in=verification.lets_in, may_act=may_act)
 
     async def disconnect(self, tx: Transaction, account: Account) -> None:
         """Forget an account, its external id and what was found there; clusters stay, without an account."""

@@ -48,7 +48,15 @@ OLDEST_AMBER_S = 1.0
 PRICES_AMBER = timedelta(minutes=11)
 """Two refreshes were missed."""
 EVIDENCE_SINCE = timedelta(hours=1)
-PERIODIC = ("expire actions", "find silent agents", "sweep events", SWEEP_ORPHANS, "prune")
+PERIODIC = (
+    "expire actions",
+    "find silent agents",
+    "sweep events",
+    SWEEP_ORPHANS,
+    "discover accounts",
+    "refresh prices",
+    "upkeep",
+)
 """Jobs of the clock whose last run is shown."""
 
 

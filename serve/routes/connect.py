@@ -73,7 +73,7 @@ async def verify(body: VerifyAccount, caller: Manager, request: Request, gateway
     async with gateway.services.database.tenant(caller.home) as tx:
         verified = await linking.conclude(tx, await _mine(tx, body.account_id), verification)
         outcome = Outcome.SUCCESS if verified.lets_in else Outcome.FAILURE
-        text = verified.account.status_reason
+        text = verification.problem
         await tx.audit.append(
             [_audited(request, gateway, caller, "account_verified", account, outcome=outcome, text=text)]
         )

@@ -146,7 +146,7 @@ async def _refresh(url: str) -> int:
     try:
         report = await keeper.refresh_prices()
         assert not report.problems, report.problems
-        assert not await keeper.refresh_on_demand()
+        assert not await keeper.refresh_on_demand(REGIONS)
         await keeper.refresh_advice()
         return report.changes
     finally:

@@ -12,9 +12,11 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from actors.accounts.actor import AccountScout
 from actors.accounts.discovery import Discoverer
 from actors.accounts.jobs import Rounds
 from actors.accounts.sites import DiscoveredSites
+from actors.prices.actor import MarketKeeper
 from actors.prices.service import MarketService
 from actors.services import Services
 from adapters.aws.discovery.launching import launch_base
@@ -66,11 +68,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def live(here: Here, server: Server, postgres_server: PostgresServer) -> AsyncIterator[LiveHouse]:
+def database_url(postgres_server: PostgresServer) -> str:
+    return postgres_server.create()
+
+
+@pytest.fixture
+async def live(here: Here, server: Server, database_url: str) -> AsyncIterator[LiveHouse]:
     clock, clusters = SystemClock(), ClustersTwin()
     mailer = MemoryMailer(clock)
     settings = make_settings(public_url="", aws_account_id="999999999999")
-    database = await PostgresDatabase.connect(postgres_server.create(), PoolSettings(connections=4))
+    database = await PostgresDatabase.connect(database_url, PoolSettings(connections=4))
     await seed(database, now=clock.now())
     opened = BotoAws(
         server.url,
@@ -198,3 +205,39 @@ async def test_an_account_is_linked_verified_discovered_priced_and_its_failure_t
     assert names == ["books"]
     left = await asked(live, "GET", f"/clusters/{cluster['id']}", member)
     assert left["cluster"]["account_id"] is None
+
+
+async def test_a_scout_and_the_market_open_what_they_need_from_their_environment(
+    live: LiveHouse,
+    here: Here,
+    owner: Customer,
+    server: Server,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The actors of Ray, without Ray around them."""
+    member = await live.somebody()
+    fill.add_cluster(owner, REGION, "shop", nodes=1)
+    invited = await linked(live, here, member, ACCOUNT)
+    environment = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": server.url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "SPOTOPT_AWS_ENDPOINT_URL": here.url,
+        "SPOTOPT_AWS_ADVISOR_URL": f"{here.url}{ADVISOR_PATH}",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    scout, market = AccountScout(), MarketKeeper()
+    try:
+        account = (UUID(str(member.home)), UUID(invited["account_id"]))
+        gone = (UUID(str(member.home)), UUID(int=1))
+        said = await scout.look([account, gone, account])
+        assert said == {account[1]: "1 clusters, 1 instances, 1 changes", gone[1]: "the account is gone"}
+        assert await market.figures(REGION) is None
+        assert await market.refresh() == "prices of 1 regions"
+        assert await market.figures(REGION) is not None
+    finally:
+        await scout._connection.close()
+        await market._connection.close()

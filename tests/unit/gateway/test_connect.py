@@ -123,7 +123,9 @@ async def test_another_role_of_the_same_account_is_taken_once_it_lets_us_in(spot
     invited = await linked(spot, owner)
     arn = f"arn:aws:iam::{AWS_ACCOUNT}:role/our-own-name"
     refused = (await verified(spot, owner, invited["account_id"], role_arn=arn)).json()
-    assert refused["account"]["role_arn"] == invited["role_arn"]
+    assert refused["lets_in"] is False
+    (listed,) = (await spot.http.get("/api/settings/accounts", headers=owner.headers)).json()
+    assert (listed["role_arn"], listed["status"]) == (invited["role_arn"], "pending")
     let_in(spot, invited, arn=arn)
     taken = (await verified(spot, owner, invited["account_id"], role_arn=arn)).json()
     assert taken["account"]["role_arn"] == arn
