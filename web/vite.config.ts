@@ -41,5 +41,6 @@ export default defineConfig({
     setupFiles: ["tests/setup.ts"],
     css: { modules: { classNameStrategy: "non-scoped" } },
     restoreMocks: true,
+    testTimeout: 20_000,
   },
 });

@@ -94,13 +94,14 @@ export function Frame() {
 function useReturnToSignIn() {
   const navigate = useNavigate();
   const client = useQueryClient();
+  const { pathname, search } = useLocation();
   useEffect(
     () =>
       onSessionEnd(() => {
-        const next = location.pathname + location.search;
+        const back = new URLSearchParams({ next: pathname + search, ended: "1" });
         client.clear();
-        void navigate(`/signin?${new URLSearchParams({ next, ended: "1" })}`, { replace: true });
+        void navigate(`/signin?${back}`, { replace: true });
       }),
-    [client, navigate],
+    [client, navigate, pathname, search],
   );
 }

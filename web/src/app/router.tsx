@@ -45,6 +45,7 @@ const inside: RouteObject[] = [
     children: [{ path: ":clusterId", lazy: () => import("@/features/clusters/drawer") }],
   },
   { path: "clusters/:clusterId/plans/:planId", lazy: () => import("@/features/plans/plan") },
+  { path: "audit", lazy: () => import("@/features/audit/audit") },
 ];
 
 export function makeRoutes(client: QueryClient): RouteObject[] {

@@ -1,4 +1,4 @@
-import { createTheme, Drawer, Menu, Modal, Select, Tooltip } from "@mantine/core";
+import { createTheme, Drawer, Menu, Modal, Notification, Select, Tooltip } from "@mantine/core";
 
 /** Behaviour of Mantine's parts. Colours and sizes are in theme.css. */
 export const theme = createTheme({
@@ -10,6 +10,7 @@ export const theme = createTheme({
     // Scroll lock by react-remove-scroll writes an inline <style>; theme.css does it instead.
     Modal: Modal.extend({ defaultProps: { lockScroll: false, centered: true, radius: "lg" } }),
     Drawer: Drawer.extend({ defaultProps: { lockScroll: false } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     Menu: Menu.extend({ defaultProps: { shadow: "md", radius: "md" } }),
     Select: Select.extend({ defaultProps: { allowDeselect: false, checkIconPosition: "right" } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 250, multiline: true, maw: 320 } }),
