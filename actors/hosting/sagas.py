@@ -73,6 +73,7 @@ class Sagas:
         self._ec2 = ec2
         self._told = told
         self._backoff = PoolBackoff()
+        self._stopped: dict[UUID, str] = {}
         hands = Hands(
             ec2=ec2,
             kubernetes=QueuedActions(services, objects),
@@ -104,7 +105,8 @@ class Sagas:
             return
 
     def abort(self, saga: str, reason: str) -> None:
-        """Stop one; it goes on to undo what it has begun."""
+        """Stop one; it goes on to undo what it has begun. One that has not begun yet never will."""
+        self._stopped[UUID(saga)] = reason
         self._runner.abort(UUID(saga), reason)
 
     def abort_all(self, cluster_id: UUID, reason: str) -> None:
@@ -132,11 +134,11 @@ class Sagas:
         try:
             if steps:
                 await self._services.hub.bus.publish_many([_progress(saga, step) for step in steps])
-            if saga.status not in OPEN_SAGAS:
-                await self._told(saga.cluster_id, await self._outcome(saga))
-        except (TransientError, RejectedError) as err:
-            # The state machine asks again when its cluster is woken; the portal reads anew what it has missed.
-            log.warning("what a saga has done could not be told", saga=str(saga.id), error=str(err))
+        except TransientError as err:
+            # A portal that misses something reads the plan anew.
+            log.warning("steps of a saga could not be told", saga=str(saga.id), error=str(err))
+        if saga.status not in OPEN_SAGAS:
+            await self._tell_end(saga)
 
     async def _begin(self, beginning: Beginning) -> None:
         where, saga_id = beginning.where, UUID(beginning.execution.saga)
@@ -146,16 +148,39 @@ class Sagas:
         if stored is not None:
             await self._go_on(stored)
             return
+        if saga_id in self._stopped:
+            raise RejectedError(self._stopped[saga_id])
         decision = plan.body.get(DECISION) if plan is not None else None
         if not isinstance(decision, dict):
             raise RejectedError(f"plan {beginning.execution.brief.generation} was kept without its decision")
         await self._runner.start(await self._specify(beginning, decision_from_json(decision)))
+        self._stop_if_wanted(saga_id)
 
     async def _go_on(self, stored: StoredSaga) -> None:
         if stored.status in OPEN_SAGAS:
             await self._runner.resume([stored.cluster_id])
+            self._stop_if_wanted(stored.id)
         else:
-            await self._told(stored.cluster_id, await self._outcome(stored))
+            await self._tell_end(stored)
+
+    def _stop_if_wanted(self, saga_id: UUID) -> None:
+        """What was to be stopped while it was being begun is stopped now."""
+        if saga_id in self._stopped:
+            self._runner.abort(saga_id, self._stopped[saga_id])
+
+    async def _tell_end(self, saga: StoredSaga) -> None:
+        """Tell the state machine of an end until it has heard of it, or its cluster is gone."""
+        while True:
+            try:
+                await self._told(saga.cluster_id, await self._outcome(saga))
+            except TransientError as err:
+                log.warning("the end of a saga could not be told", saga=str(saga.id), error=str(err))
+                await self._services.clock.sleep(PAUSE_S)
+                continue
+            except RejectedError as err:
+                log.info("the cluster of a saga is gone", saga=str(saga.id), error=str(err))
+            self._stopped.pop(saga.id, None)
+            return
 
     async def _specify(self, beginning: Beginning, decision: Decision) -> SagaSpec:
         run, where, now = beginning.execution, beginning.where, self._services.clock.now()
@@ -183,6 +208,7 @@ class Sagas:
             id=f"end of {saga}", at=self._services.clock.now(), saga=saga, status=SagaStatus.UNDONE, reason=reason
         )
         await self._told(beginning.where.cluster_id, ended)
+        self._stopped.pop(UUID(saga), None)
 
     async def _outcome(self, saga: StoredSaga) -> SagaEnded:
         async with self._services.database.tenant(saga.organization_id) as tx:

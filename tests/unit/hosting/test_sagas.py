@@ -10,14 +10,16 @@ import pytest
 
 from actors.cluster.inputs import AskedBy, OptimiseRequested, PlanApproved
 from actors.cluster.records import Leaving, Mode
+from actors.execution.ports import Where
 from actors.hosting.host import Host
 from actors.planning.order import PlanAnswer, PlanOrder
 from adapters.aws.memory.executor import with_group
-from adapters.aws.ports.executor import GroupSize, InstanceStatus
+from adapters.aws.ports.executor import Ec2Executor, GroupSize, InstanceStatus
 from adapters.redis.keys import cluster_events
 from domain.audit import AuditQuery
 from domain.commands import PlanStatus
 from domain.documents.plan_json import plan_to_json
+from domain.errors import TransientError
 from domain.market import CapacityType, Pool
 from domain.paging import PageRequest
 from domain.plan import Reason
@@ -76,6 +78,10 @@ class Ground:
                 return found
             await self.turn()
         raise AssertionError("the saga never ended")
+
+    async def plans(self) -> tuple[StoredPlan, ...]:
+        async with self.world.services.database.tenant(ORGANIZATION) as tx:
+            return (await tx.plans.of_cluster(CLUSTER, PageRequest())).items
 
     async def plan(self) -> StoredPlan:
         async with self.world.services.database.tenant(ORGANIZATION) as tx:
@@ -275,6 +281,43 @@ async def test_a_node_that_aws_takes_is_emptied_at_once_and_replaced_by_a_saga(g
     assert ground.cluster.done == [("cordon_node", "n1"), ("drain_node", "n1")]
     assert len(ground.launched()) == 1
     assert ground.world.sites.cloud.groups["workers"].size.desired == 1
+
+
+async def test_a_plan_that_is_stopped_before_it_could_be_begun_is_never_begun(ground: Ground) -> None:
+    sites, away = ground.world.sites, TransientError("AWS is away")
+    find = sites.executor
+
+    async def nobody(where: Where) -> Ec2Executor:
+        raise away
+
+    sites.executor = nobody  # type: ignore[method-assign]
+    await ground.turn()
+    await ask_for_plan(ground.world)
+    await ground.host.tell(CLUSTER, interruption(ground.world))
+    ground.world.planner.make = nothing
+    sites.executor = find  # type: ignore[method-assign]
+    for _ in range(3):
+        await ground.turn()
+    assert await ground.saga() is None
+    plan = (await ground.plans())[-1]
+    assert (plan.status, plan.status_reason) == (PlanStatus.FAILED, "node n1 goes: AWS takes it")
+
+
+def nothing(order: PlanOrder) -> PlanAnswer:
+    return PlanAnswer(request=order.request, cluster=order.cluster, failure="nothing prepared")
+
+
+async def test_a_plan_that_cannot_be_begun_for_long_is_given_up(ground: Ground) -> None:
+    async def nobody(where: Where) -> Ec2Executor:
+        raise TransientError("AWS is away")
+
+    ground.world.sites.executor = nobody  # type: ignore[method-assign]
+    await ground.turn()
+    await ask_for_plan(ground.world)
+    for _ in range(70):
+        await ground.turn()
+    plan = await ground.plan()
+    assert (plan.status, plan.status_reason) == (PlanStatus.FAILED, "it could not be begun: AWS is away")
 
 
 async def test_without_an_account_a_plan_is_recommended_and_says_why(ground: Ground) -> None:
