@@ -108,6 +108,24 @@ class RiskAnswer(Answer):
     at: datetime
 
 
+class StatsAnswer(Answer):
+    """All organisations together. Money is micro-USD per hour, of what runs now."""
+
+    organizations: int
+    users: int
+    clusters: int
+    clusters_active: int
+    clusters_silent: int
+    nodes: int
+    spot_nodes: int
+    pods: int
+    plans_last_day: int
+    pools_flagged: int
+    cost_micro_usd_per_h: int
+    baseline_micro_usd_per_h: int
+    as_of: datetime
+
+
 class SafeModeBody(Body):
     """Safe mode on or off, and why."""
 

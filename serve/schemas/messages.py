@@ -49,7 +49,7 @@ class HeartbeatMessage(Answer):
 
 
 class ClusterEvent(Answer):
-    """Something that happened in a cluster; ``data`` names a plan by its generation, an action by id, a node by name."""
+    """Something that happened in a cluster. ``data`` names a plan by generation, an action by id, a node by name."""
 
     topic: Topic | str
     cluster_id: UUID
