@@ -16,7 +16,7 @@ from actors.planning.desk import PlanDesk
 from actors.planning.make import make_plan
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.prices.client import ask_figures
-from actors.scoring.client import ask
+from actors.scoring.client import ask, find_scorer
 from domain.errors import TransientError
 from solvers.placement import warm_up
 
@@ -38,6 +38,7 @@ def warm_up_task(hold_s: float) -> int:
     """Load solver and kernels into a worker process, and hold it so long that the others warm up beside it."""
     _step_back()
     warm_up()
+    find_scorer()
     time.sleep(hold_s)
     return os.getpid()
 

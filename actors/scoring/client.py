@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import ray
+import structlog
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
@@ -22,6 +23,8 @@ ASK_TIMEOUT_S = 0.5
 JUDGE_TIMEOUT_S = 100.0
 """Less than a periodic job may take."""
 
+log = structlog.get_logger(__name__)
+
 
 def scorer() -> ActorHandle[Any]:
     """The scorer; the first one to ask starts it."""
@@ -31,6 +34,14 @@ def scorer() -> ActorHandle[Any]:
         from actors.scoring.actor import RiskScorer  # loads compiled kernels, which those who only ask do not need
 
         return runtime.start(runtime.ActorSpec(name=NAME, made_by=RiskScorer))
+
+
+def find_scorer() -> None:
+    """Find it once before it is needed: what its handle brings along takes a process seconds to load."""
+    try:
+        scorer()
+    except RayError as err:
+        log.warning("the scorer cannot be found yet", error=str(err))
 
 
 def ask(region: str, cluster_id: UUID, running: Sequence[Pool]) -> RegionRisk | None:
