@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from actors.cluster.execution import saga_of
-from actors.cluster.inputs import PlanRejected
+from actors.cluster.inputs import Input, PlanApproved, PlanRejected
 from actors.planning.codec import decision_to_json
 from domain.audit import AuditQuery
 from domain.commands import PlanStatus
@@ -102,6 +102,22 @@ async def test_an_approval_that_comes_too_late_is_a_conflict_that_says_so(spot: 
     answer = await spot.http.post(f"{path_of(plan)}/approve", headers=owner.headers)
     assert (answer.status_code, spot.clusters.told) == (409, [])
     assert "went stale at" in answer.json()["detail"]
+
+
+async def test_an_approval_that_the_cluster_refuses_is_a_conflict_with_its_reason(
+    spot: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, agent = await owner_and_agent(spot)
+    plan = await stored_plan(spot, agent)
+
+    async def refusing(cluster_id: UUID, event: Input) -> None:
+        assert isinstance(event, PlanApproved)
+        async with spot.database.tenant(agent.organization_id) as tx:
+            await tx.jobs.fail(UUID(event.job), error="it counts on node a, which goes", now=spot.clock.now())
+
+    monkeypatch.setattr(spot.clusters, "tell", refusing)
+    answer = await spot.http.post(f"{path_of(plan)}/approve", headers=owner.headers)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "it counts on node a, which goes")
 
 
 async def test_a_plan_that_awaits_approval_is_discarded_once_with_an_entry_of_the_audit_log(spot: House) -> None:

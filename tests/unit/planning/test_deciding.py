@@ -8,11 +8,12 @@ from actors.planning.codec import decision_from_json, decision_to_json
 from actors.planning.deciding import decided
 from actors.planning.order import Circumstances, PlanOrder
 from domain.commands import Priority
+from domain.market import Pool
 from domain.plan import Plan
 from domain.policy import Policy
 from domain.proposal import Module
 from domain.snapshot import Snapshot
-from solvers.decision import Decision, DecisionPolicy, Disruption, Rule
+from solvers.decision import CapacityFailure, Decision, DecisionPolicy, Disruption, Rule
 from tests.builders import (
     cordon,
     evict,
@@ -74,6 +75,36 @@ def test_disruptions_of_the_past_count() -> None:
     past = Past(disruptions=(Disruption(template="default", at=NOW - timedelta(minutes=1)),))
     circumstances = Circumstances(past=past, limits=DecisionPolicy(window_share=0.0, window_nodes=1))
     assert [one.rule for one in decide(order(circumstances=circumstances)).refused] == [Rule.WINDOW]
+
+
+def test_a_template_that_met_no_room_three_times_is_bought_on_demand_until_its_time_is_over() -> None:
+    pool = Pool(region="us-east-1", zone_id="use1-az6", instance_type="m5.large")
+    failures = tuple(
+        CapacityFailure(template="default", pool=pool, at=NOW - timedelta(minutes=minutes)) for minutes in (1, 5, 9)
+    )
+    circumstances = Circumstances(past=Past(capacity_failures=failures))
+    plan, whole = lost()
+    wanted = order(
+        priority=Priority.INTERRUPTION, circumstances=replace(circumstances, going={"a": Module.INTERRUPTION})
+    )
+    decision, _ = decided(wanted, _on_spot(plan), whole, catalog=make_catalog())
+    (launched,) = decision.chosen[0].proposal.launches
+    assert (launched.spot, bool(launched.on_demand)) == ((), True)
+    (fallback,) = decision.fallbacks
+    assert (fallback.active, fallback.not_before) == (True, NOW + timedelta(hours=1))
+    later = replace(wanted, circumstances=replace(wanted.circumstances, past=Past(fallbacks=decision.fallbacks)))
+    again, _ = decided(later, _on_spot(plan), whole, catalog=make_catalog())
+    assert again.chosen[0].proposal.launches[0].spot == ()
+
+
+def _on_spot(plan: Plan) -> Plan:
+    return replace(
+        plan,
+        nodes=tuple(
+            node if node.existing else replace(planned_launch(node.name, spot=True), pods=node.pods)
+            for node in plan.nodes
+        ),
+    )
 
 
 def lost() -> tuple[Plan, Snapshot]:
