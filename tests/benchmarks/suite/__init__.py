@@ -13,6 +13,7 @@ from tests.benchmarks.suite import (
     openb,
     platform,
     saga,
+    simulation,
     vectors,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "openb",
     "platform",
     "saga",
+    "simulation",
     "vectors",
 ]
