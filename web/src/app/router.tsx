@@ -46,6 +46,15 @@ const inside: RouteObject[] = [
   },
   { path: "clusters/:clusterId/plans/:planId", lazy: () => import("@/features/plans/plan") },
   { path: "audit", lazy: () => import("@/features/audit/audit") },
+  {
+    path: "admin",
+    children: [
+      { index: true, lazy: () => import("@/features/admin/health") },
+      { path: "logs", lazy: () => import("@/features/admin/logs") },
+      { path: "risk", lazy: () => import("@/features/admin/risk") },
+      { path: "models", lazy: () => import("@/features/admin/models") },
+    ],
+  },
 ];
 
 export function makeRoutes(client: QueryClient): RouteObject[] {

@@ -1,6 +1,7 @@
 /** The fake API: one function from request to answer, used by unit tests, the development server and browser tests. */
 
-import type { Account, ClusterRow, Decision, Job } from "@/shared/api/types";
+import type { Account, AuditEntry, ClusterRow, Decision, Job } from "@/shared/api/types";
+import { FLAGS, HEALTH, MODELS, WORKERS } from "./admin.ts";
 import { COMPOSITION, kpi, projection } from "./metrics.ts";
 import { sagaOf, uuid, type World } from "./world.ts";
 
@@ -149,8 +150,13 @@ const routes: Record<string, Handler> = {
     return json(null, 204, { "Set-Cookie": "spotopt_csrf=; Path=/; Max-Age=0" });
   },
   "POST /api/auth/ws-ticket": () => problem(503, "unavailable", "no WebSockets here"),
-  "GET /api/auth/me": (world) =>
-    json({
+  "GET /api/auth/me": (before, _, request) => {
+    // The development server has one world for all: a cookie makes this visitor the admin.
+    const world = {
+      ...before,
+      admin: before.admin || request.headers.get("Cookie")?.includes("fake_admin=1") === true,
+    };
+    return json({
       user: {
         id: uuid(9, 1),
         email: "ada@example.com",
@@ -161,7 +167,8 @@ const routes: Record<string, Handler> = {
       },
       organization: world.admin ? null : { id: uuid(8, 1), name: "Example Ltd" },
       next: world.admin ? "admin" : world.clusters.length > 0 ? "dashboard" : "onboarding",
-    }),
+    });
+  },
   "POST /api/connect/link": async (_, __, request) => {
     const { aws_account_id } = (await request.json()) as { aws_account_id: string };
     return json({
@@ -216,6 +223,28 @@ const routes: Record<string, Handler> = {
   },
   "POST /api/onboard/skip": () => json({}),
   "GET /api/settings/accounts": () => json([ACCOUNT]),
+  "GET /api/audit": (world, _, request) => {
+    const query = new URL(request.url).searchParams;
+    const matches = (name: "actor" | "event" | "outcome") => (row: AuditEntry) =>
+      (query.get(name) ?? row[name]) === row[name];
+    return page(world.audit.filter(matches("actor")).filter(matches("event")).filter(matches("outcome")));
+  },
+  "GET /api/audit/:entry_id/diff": (world, { entry_id }) => {
+    const entry = world.audit.find(({ id }) => id === entry_id);
+    const changes = entry?.changed ? [{ field: "binpack.aggressiveness", before: 40, after: 60 }] : [];
+    return entry ? json({ entry, changes, before: {}, after: {} }) : missing();
+  },
+  "GET /api/admin/health": () => json(HEALTH),
+  "GET /api/admin/health/workers": () => json(WORKERS),
+  "GET /api/admin/risk": () => json({ flags: FLAGS, at: HEALTH.at }),
+  "GET /api/admin/safe-mode": (world) => json({ on: world.safeMode }),
+  "POST /api/admin/safe-mode": async (world, _, request) => {
+    const { on } = (await request.json()) as { on: boolean };
+    world.safeMode = on;
+    return json({ on });
+  },
+  "GET /api/admin/models": () =>
+    json({ items: MODELS, next: null, limits: ["Outcomes are known for regions with customers only."] }),
   "GET /api/metrics/kpi": (world) => json(kpi(world)),
   "GET /api/metrics/projection": (_, __, request) => json(projection(new URL(request.url).searchParams)),
   "GET /api/metrics/composition": () => json(COMPOSITION),

@@ -9,6 +9,7 @@ const MINUTE_MS = 60_000;
 export interface World {
   signedIn: boolean;
   admin: boolean;
+  safeMode: boolean;
   clusters: ClusterRow[];
   plans: { summary: PlanSummary; body: PlanBody; saga: Saga | null }[];
   jobs: Job[];
@@ -87,6 +88,7 @@ export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Da
   return {
     signedIn,
     admin: false,
+    safeMode: false,
     clusters: made,
     plans,
     jobs: jobsOf(ago),

@@ -125,6 +125,11 @@ describe("a plan", () => {
 
 describe("every page", () => {
   const pages = [
+    "/audit",
+    "/admin",
+    "/admin/logs",
+    "/admin/risk",
+    "/admin/models",
     "/signin",
     "/signup",
     "/reset",

@@ -29,3 +29,7 @@ export type AuditDiff = Schemas["AuditDiff"];
 export type PlanBody = PlanSchemas["PlanBody"];
 export type PlanAction = PlanSchemas["ActionModel"];
 export type PlanNode = PlanSchemas["NodeModel"];
+export type Health = Schemas["HealthAnswer"];
+export type Workers = Schemas["WorkersAnswer"];
+export type Flag = Schemas["FlagModel"];
+export type Model = Schemas["ModelModel"];
