@@ -19,6 +19,7 @@ Topic = Literal[
     "plan_done",
     "plan_dry_run",
     "plan_failed",
+    "plan_progress",
     "plan_ready",
     "plan_rejected",
     "plan_started",

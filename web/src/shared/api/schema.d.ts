@@ -1570,7 +1570,7 @@ export interface components {
                 [key: string]: string | number;
             };
             /** Topic */
-            topic: ("action_finished" | "figures_changed" | "node_going" | "node_not_ready" | "oom_killed" | "plan_done" | "plan_dry_run" | "plan_failed" | "plan_ready" | "plan_rejected" | "plan_started" | "plan_unneeded" | "planning_failed") | string;
+            topic: ("action_finished" | "figures_changed" | "node_going" | "node_not_ready" | "oom_killed" | "plan_done" | "plan_dry_run" | "plan_failed" | "plan_progress" | "plan_ready" | "plan_rejected" | "plan_started" | "plan_unneeded" | "planning_failed") | string;
         };
         /**
          * ClusterModel
