@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 CALL_S = 60.0
 """For one call: trying a role asks AWS two dozen things, while the platform is busy with its start."""
 
-DISCOVERY_S = 90.0
+DISCOVERY_S = 45.0
+"""Discovery begins within seconds and takes as many; what it has not found by then it will find later."""
+
 POLL_S = 1.0
 
 

@@ -6,7 +6,6 @@ import secrets
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from demo.children import child
 from demo.clusters.workloads import AGENT
 from demo.person import Person, sign_up
 from demo.platform import Platform
-from demo.screen import Screen
+from demo.screen import Account, Screen
 from demo.world import PACE, TENANTS, Pace
 from serve.operations.ports import free_port
 
@@ -36,15 +35,6 @@ AGENT_AGAIN_S = 5.0
 
 COLLECTION_S = 10
 """An agent measures every 30 s in earnest; who watches a demo waits for nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Somebody's way in: shown on the screen."""
-
-    who: str
-    email: str
-    password: str
 
 
 async def run(screen: Screen, *, port: int, minutes: float | None, pace: Pace = PACE) -> None:
@@ -120,7 +110,7 @@ async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -
         password = secrets.token_urlsafe(12)
         people.append(await sign_up(http, tenant, password))
         accounts.append(Account(who=tenant.organization, email=tenant.email, password=password))
-    screen.where(running.url, [(one.who, one.email, one.password) for one in accounts])
+    screen.where(running.url, accounts)
     return people
 
 

@@ -1,9 +1,13 @@
 """What the demo shows: its steps, where to look, and what to try."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
+import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -15,8 +19,33 @@ THINGS_TO_TRY = """\
 3. [b]Pull the brake.[/b] As admin, switch on safe mode: plans are still made, and nothing is changed any more."""
 
 
-class Screen:
-    """Writes to a console; lines stay, so that they can be read in a log too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody's way in."""
+
+    who: str
+    email: str
+    password: str
+
+
+class Screen(Protocol):
+    """Shows what happens."""
+
+    def say(self, text: str) -> None:
+        """Something has happened."""
+
+    def step(self, name: str, took_s: float) -> None:
+        """A step is done."""
+
+    def where(self, url: str, accounts: Sequence[Account]) -> None:
+        """Where to look, and how to sign in."""
+
+    def invite(self) -> None:
+        """Everything runs: what to try."""
+
+
+class TextScreen:
+    """For people. Lines stay, so that they can be read in a log too."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -24,22 +53,48 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Something has happened."""
-        self._console.print(f"[dim]{time.monotonic() - self._began_s:5.1f} s[/dim]  {text}", highlight=False)
+        self._console.print(f"[dim]{time.monotonic() - self._began_s:5.1f} s[/dim]  {escape(text)}", highlight=False)
 
     def step(self, name: str, took_s: float) -> None:
         """A step is done."""
-        self.say(f"{name} [dim]({took_s:.1f} s)[/dim]")
+        self.say(f"{name} ({took_s:.1f} s)")
 
-    def where(self, url: str, accounts: Iterable[tuple[str, str, str]]) -> None:
+    def where(self, url: str, accounts: Sequence[Account]) -> None:
         """Where to look, and how to sign in."""
         table = Table(box=None, pad_edge=False)
         for title in ("sign in as", "e-mail", "password"):
             table.add_column(title)
-        for row in accounts:
-            table.add_row(*row)
+        for one in accounts:
+            table.add_row(one.who, one.email, one.password)
         self._console.print(Panel(table, title=f"[b]{url}[/b]", title_align="left", expand=False))
 
     def invite(self) -> None:
         """What to try."""
         self._console.print(Panel(THINGS_TO_TRY, title="Three things to try", title_align="left", expand=False))
         self.say("Ctrl-C ends it and leaves nothing behind.")
+
+
+class JsonScreen:
+    """For programs: one JSON object a line."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """Something has happened."""
+        self._line({"event": "note", "text": text})
+
+    def step(self, name: str, took_s: float) -> None:
+        """A step is done."""
+        self._line({"event": "done", "step": name, "took_s": round(took_s, 3)})
+
+    def where(self, url: str, accounts: Sequence[Account]) -> None:
+        """Where to look, and how to sign in."""
+        self._line({"event": "where", "url": url, "accounts": [asdict(one) for one in accounts]})
+
+    def invite(self) -> None:
+        """Everything runs."""
+        self._line({"event": "ready"})
+
+    def _line(self, content: dict[str, object]) -> None:
+        self._console.out(orjson.dumps(content).decode(), highlight=False)

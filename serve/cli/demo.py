@@ -16,7 +16,8 @@ NEEDED = ("demo", "moto", "werkzeug")
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=8080, show_default=True, help="First HTTP port to try.")
 @click.option("--minutes", type=click.FloatRange(min=0.01), help="End by itself after so long.")
-def demo(port: int, minutes: float | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def demo(port: int, minutes: float | None, as_json: bool) -> None:  # noqa: FBT001  # by name
     """Run the platform with five simulated clusters and their agents.
 
     AWS and Kubernetes are simulated on this machine, agents and platform are real. It needs no account, no credentials
@@ -26,5 +27,6 @@ def demo(port: int, minutes: float | None) -> None:
     if missing:
         raise RejectedError(f"the demo needs {', '.join(missing)}: pip install 'spot-optimizer[demo]'")
     # Loaded by name: the product does not stand on its demo.
-    screen = import_module("demo.screen").Screen(Console())
+    screens = import_module("demo.screen")
+    screen = (screens.JsonScreen if as_json else screens.TextScreen)(Console())
     asyncio.run(import_module("demo.run").run(screen, port=port, minutes=minutes))
