@@ -66,7 +66,8 @@ def on_saga_ended(turn: Turn, event: SagaEnded) -> None:
     if run is None:
         turn.note(f"saga {event.saga} had ended before")
         return
-    _remember(turn, run, event)
+    if event.status is not SagaStatus.DRY_RUN:
+        _remember(turn, run, event)
     with turn.because(run.cause):
         _conclude(turn, run, event)
 

@@ -390,6 +390,7 @@ def test_in_safe_mode_a_plan_goes_to_its_saga_which_only_says_what_it_would_do()
     assert statuses(commands) == [(1, PlanStatus.DRY_RUN)]
     assert only(commands, CompleteJob).job == "job-1"
     assert only(commands, Audit).outcome is Outcome.DRY_RUN
+    assert scene.state.past.changed == {}
 
 
 def test_safe_mode_takes_back_what_the_agent_has_not_begun_and_stops_plans() -> None:
