@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from actors.scoring.service import ScoringService
 from actors.services import Services
 from adapters.aws.memory import MemoryAws
 from adapters.clock import SystemClock
-from adapters.embedded.folder import DataFolder
 from adapters.postgres.ids import new_id
 from adapters.postgres.pool import PoolSettings, PostgresDatabase
 from adapters.postgres.seed import seed_defaults
@@ -30,18 +28,6 @@ PROMISED_S = 1.0
 DEADLINE_S = 30.0
 CROWDED = 3
 """Machines that run tests are shared: the promise is checked on the best of so many."""
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    folder: Path = tmp_path_factory.mktemp("lab-redis") / "data"
-    with DataFolder(folder) as held:
-        server = RedisServer(held)
-        asyncio.run(server.start())
-        try:
-            yield server
-        finally:
-            asyncio.run(server.stop())
 
 
 @asynccontextmanager
