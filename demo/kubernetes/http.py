@@ -18,7 +18,7 @@ from demo.kubernetes.kinds import BY_PLURAL
 from demo.kubernetes.objects import moment
 from demo.kubernetes.store import Event, Object, Store, plural_of
 
-VERSION = "v1.33.4-eks-demo"
+KUBERNETES_VERSION = "v1.33.4-eks-demo"
 BOOKMARK_S = 20.0
 """Between two bookmarks of a silent watch, and the longest that a closed one is kept."""
 
@@ -78,7 +78,7 @@ class KubernetesServer:
         if cluster is None or not hmac.compare_digest(given.encode(), cluster.token.encode()):
             raise ApiError(401, "Unauthorized", "Unauthorized")
         if path == "version":
-            return _json({"major": "1", "minor": "33", "gitVersion": VERSION})
+            return _json({"major": "1", "minor": "33", "gitVersion": KUBERNETES_VERSION})
         target = read_path(path)
         if target.group == "metrics.k8s.io" and target.plural in _METRICS:
             return _json(_METRICS[target.plural](cluster.store))

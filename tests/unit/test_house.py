@@ -15,7 +15,7 @@ from serve.cli.main import spotopt
 from serve.cli.plan import plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("domain", "solvers", "adapters", "actors", "serve", "agent")
+PACKAGES = ("domain", "solvers", "adapters", "actors", "serve", "agent", "demo")
 LONGEST_FILE = 600
 """Lines beyond which a Python file holds more than one idea."""
 
