@@ -1,3 +1,0 @@
-"""Moved to `demo.aws.market`: import it from there."""
-
-from demo.aws.market import *  # noqa: F403
