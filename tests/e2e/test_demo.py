@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -58,14 +59,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             demo.process.wait(END_S)
 
 
-def signed_in(running: Running, email: str) -> httpx.Client:
+@contextmanager
+def signed_in(running: Running, email: str) -> Iterator[httpx.Client]:
     """A customer, by what the screen says."""
     url = running.await_words(r"(http://127\.0\.0\.1:\d+)", START_S)[1]
     password = running.await_words(rf"{re.escape(email)}\s+(\S+)", START_S)[1]
-    http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
-    answer = http.post("/api/auth/token", json={"email": email, "password": password})
-    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return http
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as http:
+        answer = http.post("/api/auth/token", json={"email": email, "password": password})
+        http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield http
 
 
 def test_it_says_where_to_look_how_to_sign_in_and_what_to_try(running: Running) -> None:
