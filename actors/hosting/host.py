@@ -7,12 +7,8 @@ when the cluster is woken again.
 
 import asyncio
 import contextlib
-import ctypes
-import gc
-import heapq
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -33,6 +29,7 @@ from actors.cluster.inputs import (
 )
 from actors.cluster.notices import evidence_of
 from actors.execution.ports import Ec2, Where
+from actors.hosting.background import Alarms, Background, give_memory_back
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
 from actors.hosting.circumstances import circumstances_of
@@ -56,7 +53,7 @@ from domain.commands import (
     Schedule,
 )
 from domain.delta import BaseMismatchError, ObjectSet
-from domain.errors import InputError, RejectedError, SpotOptimizerError
+from domain.errors import InputError, RejectedError, SpotOptimizerError, TransientError
 from domain.events import SpotInterruption
 
 SWEEP_EVERY_S = 15.0
@@ -92,24 +89,19 @@ class Host:
         self._sagas = Sagas(services, ec2=ec2, registry=registry, objects=self._objects, told=self.tell)
         self._awake: dict[UUID, Hosted] = {}
         self._waking: dict[UUID, asyncio.Lock] = {}
-        self._ticks: list[tuple[datetime, str]] = []
-        self._tick_added = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._alarms = Alarms(services.clock)
+        self._background = Background()
 
     def start(self) -> None:
         """Begin to tick, to store objects and put idle clusters to sleep; go on with plans that are carried out."""
-        self._spawn(self._resume())
-        self._spawn(self._tick_forever())
-        self._spawn(self._sweep_forever())
+        self._background.spawn(self._resume())
+        self._background.spawn(self._alarms.run(self._tick))
+        self._background.spawn(self._sweep_forever())
 
     async def close(self) -> None:
         """Store what is not stored yet and stop."""
-        self._closing = True
         await store_objects(self._services, list(self._awake.values()))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
         await self._sagas.close()
 
     # What others ask
@@ -272,16 +264,15 @@ class Host:
         for command in commands:
             match command:
                 case RequestPlan():
-                    self._spawn(self._plan(hosted.id, self._order(hosted, command), command))
+                    self._background.spawn(self._plan(hosted.id, self._order(hosted, command), command))
                 case CancelPlan(request=request):
-                    self._spawn(self._planner.cancel(request))
+                    self._background.spawn(self._planner.cancel(request))
                 case BeginSaga(saga=saga):
-                    self._spawn(self._sagas.begin(_beginning(hosted, saga)))
+                    self._background.spawn(self._sagas.begin(_beginning(hosted, saga)))
                 case AbortSaga(saga=saga, reason=reason):
                     self._sagas.abort(saga, reason)
                 case Schedule(at=at):
-                    heapq.heappush(self._ticks, (at, str(hosted.id)))
-                    self._tick_added.set()
+                    self._alarms.add(at, hosted.id)
 
     # Plans
 
@@ -329,11 +320,18 @@ class Host:
     # Sagas
 
     async def _resume(self) -> None:
-        """Go on with sagas of this host's clusters, and wake those that wait for their ends."""
-        for cluster_id in await self._sagas.resume(self._mine):
-            with contextlib.suppress(RejectedError):
-                async with self._turn(cluster_id):
-                    pass
+        """Go on with sagas of this host's clusters, and wake those whose state machines wait for their ends."""
+        while True:
+            try:
+                for cluster_id in await self._sagas.resume(self._mine):
+                    with contextlib.suppress(RejectedError):
+                        async with self._turn(cluster_id):
+                            pass
+            except TransientError as err:
+                log.warning("plans that were under way could not be taken up", error=str(err))
+                await self._services.clock.sleep(SWEEP_EVERY_S)
+            else:
+                return
 
     async def _objects(self, where: Where) -> tuple[ObjectSet, datetime] | None:
         async with self._turn(where.cluster_id) as hosted:
@@ -341,16 +339,8 @@ class Host:
 
     # Time
 
-    async def _tick_forever(self) -> None:
-        while True:
-            self._tick_added.clear()
-            now = self._now()
-            while self._ticks and self._ticks[0][0] <= now:
-                _, cluster = heapq.heappop(self._ticks)
-                self._spawn(self.tell(UUID(cluster), Tick(id=_new_id(), at=now)))
-            wait_s = (self._ticks[0][0] - now).total_seconds() if self._ticks else SWEEP_EVERY_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._tick_added.wait(), timeout=max(0.05, min(wait_s, SWEEP_EVERY_S)))
+    def _tick(self, cluster_id: UUID, now: datetime) -> None:
+        self._background.spawn(self.tell(cluster_id, Tick(id=_new_id(), at=now)))
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -369,7 +359,7 @@ class Host:
             async with hosted.turn:
                 await self._doze_off(hosted)
         if idle:
-            _give_memory_back()
+            give_memory_back()
         return len(idle)
 
     async def _doze_off(self, hosted: Hosted) -> None:
@@ -379,13 +369,6 @@ class Host:
 
     def _now(self) -> datetime:
         return self._services.clock.now()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(_logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # A task that is cancelled before it begins would leave its work open.
-        task.add_done_callback(lambda _: work.close())
 
 
 def _beginning(hosted: Hosted, saga: str) -> Beginning:
@@ -397,23 +380,6 @@ def _beginning(hosted: Hosted, saga: str) -> Beginning:
         present=frozenset(state.nodes),
         width=state.settings.max_concurrent_actions,
     )
-
-
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    """What runs by itself must not fail in silence; its cluster finds out when the answer it waits for is overdue."""
-    try:
-        await work
-    except RejectedError as err:
-        log.info("a cluster is gone", error=str(err))
-    except SpotOptimizerError as err:
-        log.warning("background work has failed", error=str(err), kind=type(err).__name__)
-
-
-def _give_memory_back() -> None:
-    """Free memory goes back to the system, not only to Python's allocator."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _new_id() -> str:
