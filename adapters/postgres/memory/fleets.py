@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from uuid import UUID
 
 from adapters.postgres.memory.tables import MemoryRepository, View
@@ -41,7 +42,7 @@ def spans(view: View, *, since: datetime, until: datetime) -> Iterator[Span]:
     """Rates that held within a time, each until the next one and no longer than its cluster was heard of."""
     heard = {beat.cluster_id: beat.at for beat in view.all(Heartbeat)}
     rows = sorted(view.all(RateRow), key=lambda row: (row.cluster_id, row.at))
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for row, following in zip_longest(rows, rows[1:]):
         if row.cluster_id not in heard:
             continue
         ends = [until, heard[row.cluster_id] + timedelta(seconds=UNHEARD_S)]
