@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from adapters.runs import Manifest, RunFolder, digest_of_files
-from adapters.runs.folder import REPORT, RESULTS, SUMMARY
+from adapters.runs.folder import SUMMARY
 from adapters.runs.manifest import packages
 from adapters.scenarios.model import Scenario
 from solvers.replay.paired import Comparison
@@ -155,6 +155,3 @@ def _plain(found: Comparison, policy: str, name: str) -> dict[str, float | None]
 
 def _replications(batches_done: int, batches: Batches) -> int:
     return min(batches_done * batches.batch, batches.replications)
-
-
-__all__ = ["BATCH", "REPORT", "RESULTS", "Batches", "Order", "Workers", "compared", "simulate", "summary"]

@@ -94,20 +94,19 @@ class RunFolder:
             raise InputError(str(path), "", f"cannot be written: {err.strerror}") from err
 
 
-def keep_report(folder: Path, html: str) -> Path:
-    """Put the report of a run beside its results.
+def keep_report(path: Path, text: str) -> None:
+    """Write something that is made of results for people: a report, a chart.
 
     Raises
     ------
     InputError
         When it cannot be written.
     """
-    path = folder / REPORT
     try:
-        path.write_text(html, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     except OSError as err:
         raise InputError(str(path), "", f"cannot be written: {err.strerror}") from err
-    return path
 
 
 def _kind(value: Any) -> Kind:

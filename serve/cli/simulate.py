@@ -47,6 +47,7 @@ _COLUMNS = (
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; default one a core, 0 none: here.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field: clusters.tenants=8.")
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Replications of one task.")
+@click.option("--chart", "charts", multiple=True, metavar="MEASURE=FILE.svg", help="Also draw one measure.")
 def simulate(
     scenario_file: Path,
     replications: int,
@@ -55,6 +56,7 @@ def simulate(
     workers: int | None,
     changes: tuple[str, ...],
     batch: int | None,
+    charts: tuple[str, ...],
 ) -> None:
     """Play a scenario many times under each of its policies, and compare.
 
@@ -63,8 +65,8 @@ def simulate(
     """
     from actors.simulation.batch import BATCH, Batches
     from actors.simulation.batch import simulate as run
-    from adapters.runs.folder import keep_report
-    from serve.report.simulation import simulation_html
+    from adapters.runs.folder import REPORT, keep_report
+    from serve.report.simulation import chart_of, simulation_html
 
     scenario = read_scenario(scenario_file, changes=changes)
     folder = output or Path("runs") / scenario.name.replace(" ", "-")
@@ -75,7 +77,10 @@ def simulate(
     with _workers(workers, batches.number) as computing, _progress(console, scenario.name) as on_done:
         found = run(batches, folder, computing, on_done=on_done)
     report = simulation_html(found, scenario, command=_command(scenario_file, replications, changes=changes))
-    keep_report(folder, report)
+    keep_report(folder / REPORT, report)
+    for chart in charts:
+        measure, _, file = chart.partition("=")
+        keep_report(Path(file or f"{measure}.svg"), chart_of(found, measure))
     output_console = Console()
     _print(output_console if output_console.is_terminal else Console(width=_WIDE), found, scenario)
     console.print(f"{folder}: results.parquet, summary.json, report.html, manifest.json", highlight=False)

@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from adapters.scenarios.model import Scenario
+from domain.errors import InputError
 from serve.report.whiskers import Whisker, whisker_chart
 from solvers.replay.paired import Comparison
 
@@ -66,6 +67,20 @@ def simulation_html(found: Comparison, scenario: Scenario, *, command: str) -> s
         charts=[(measure, Markup(whisker_chart(_whiskers(found, measure)))) for measure in shown],  # noqa: S704
         style=Markup(files("serve.report").joinpath("report.css").read_text(encoding="utf-8")),  # noqa: S704
     )  # fmt: skip
+
+
+def chart_of(found: Comparison, measure: str) -> str:
+    """One measure as a drawing of its own.
+
+    Raises
+    ------
+    InputError
+        When there is no such measure.
+    """
+    known = {each.name: each for each in SHOWN}
+    if measure not in found.measures():
+        raise InputError("--chart", measure, f"is no measure of these results; they have {', '.join(found.measures())}")
+    return whisker_chart(_whiskers(found, known.get(measure, Measure(name=measure, title=measure))))
 
 
 def headline(found: Comparison) -> str:

@@ -70,9 +70,12 @@ class Karpenter(Bystander):
 
     def on_quiet(self) -> None:
         """Look for what can be consolidated."""
+        self._look_in(CONSOLIDATE_AFTER_S)
+
+    def _look_in(self, seconds: float) -> None:
         if not self._looking:
             self._looking = True
-            self.cluster.agenda.at(self.cluster.now_s + CONSOLIDATE_AFTER_S, self._look, None)
+            self.cluster.agenda.at(self.cluster.now_s + seconds, self._look, None)
 
     def _soon(self, seconds: float) -> None:
         if not self._batching:
@@ -136,6 +139,8 @@ class Karpenter(Bystander):
             if self._removable((machine,)):
                 self._remove((machine,))
                 return
+        if not all(machine.spot for machine in nodes):
+            self._look_in(MEMORY_S)
 
     def _prefix(self, candidates: Sequence[Machine]) -> tuple[Machine, ...]:
         """The longest prefix of at least two that a binary search finds removable."""
@@ -180,5 +185,7 @@ class Karpenter(Bystander):
         spot = self._spot_prices()
         price = {**self.cluster.market.on_demand_usd_per_h, **spot}
         fresh = self._launch(bins[0], spot, price=price, ready=False)
-        if fresh is not None:
+        if fresh is None:
+            self._look_in(MEMORY_S)
+        else:
             self._replacing[fresh] = machines

@@ -25,7 +25,7 @@ hours: 720
 seed: 9
 market:
   generated:
-    types: [m5.large, m5.xlarge, m5.2xlarge, c5.xlarge, c5.2xlarge, r5.xlarge, m6i.xlarge, m6i.2xlarge, c6i.xlarge]
+    types: [m5.large, m5.xlarge, c5.xlarge, r5.xlarge, m6i.xlarge, c6i.xlarge]
     zones: 3
     up_h: 1000
     down_h: 3
@@ -39,8 +39,8 @@ workload:
 ours: {model: false, work_limit: 1, routine_work_limit: 2, optimise_every_h: 8000}
 policies: [POLICY]
 """
-"""About 20 nodes in each of four clusters over 720 h. Each node is taken by itself with a probability of a fifth a month,
-and each of the 27 pools runs dry every 1 000 h with all nodes in it."""
+"""About 20 nodes in each of four clusters over 720 h. Each is taken by itself with a probability of a fifth a month,
+and each of the 18 pools runs dry every 1 000 h with all nodes in it."""
 
 REPLICATIONS = 8
 MORE = 4

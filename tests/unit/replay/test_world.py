@@ -119,6 +119,14 @@ def test_karpenter_takes_on_demand_where_no_spot_is_left() -> None:
     assert found.lost_pod_min < 6 * 10
 
 
+def test_karpenter_goes_back_to_spot_when_it_is_there_again() -> None:
+    plain = tape()
+    back = type(plain)(pool=plain.pool, times_s=(0.0, HOUR, 3 * HOUR), capacity=(9, 0, 9), price=plain.price)
+    found = play(Karpenter(), market([back]))
+    assert 2 * 1.5 < found.on_demand_h < 2 * 3
+    assert found.spot_h > 2 * 6
+
+
 def test_the_autoscaler_grows_another_group_when_one_has_no_room() -> None:
     found = play(Autoscaler(), market([tape(falls_at_s=HOUR)]))
     assert found.on_demand_h > 0
