@@ -98,7 +98,7 @@ class ModelCopy:
     async def refresh(self) -> Served:
         """Read the registry if it has changed."""
         async with self._reading:
-            async with self._services.database.platform() as tx:
+            async with self._services.database.single() as tx:
                 version = await tx.config.get(MODELS_VERSION) or ""
             if self.served is None or self.served.version != version:
                 self.served = await self._read(version)
