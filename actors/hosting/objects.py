@@ -50,9 +50,16 @@ async def _merged(objects: ObjectSet, report: Report) -> ObjectSet | None:
 
 
 async def store_objects(services: Services, clusters: Sequence[Hosted], *, every_s: float = 0.0) -> None:
-    """Store the objects of those clusters where they have changed and were not stored within ``every_s``."""
+    """Store the objects of those clusters where they have changed and were not stored within ``every_s``.
+
+    A cluster's first objects wait for nothing: its owner looks at the portal until there is something to see.
+    """
     before_s = services.clock.monotonic() - every_s
-    due = [hosted for hosted in clusters if _has_changed(hosted) and hosted.stored_at_s <= before_s]
+    due = [
+        hosted
+        for hosted in clusters
+        if _has_changed(hosted) and (hosted.stored_at_s <= before_s or not hosted.stored_hash)
+    ]
     for first in range(0, len(due), STORED_AT_ONCE):
         some = due[first : first + STORED_AT_ONCE]
         await asyncio.gather(*(_store(services, hosted) for hosted in some))

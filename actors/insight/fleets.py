@@ -21,7 +21,7 @@ REPRICED_AFTER = timedelta(minutes=30)
 """Figures are made anew that often though nothing has changed but, perhaps, prices."""
 
 MOST_AT_ONCE = 500
-LONGEST_S = 15.0
+LONGEST_S = 20.0
 """One round ends after so long; the clusters that were left are the first of the next one. Counting a cluster of 1 000
 pods takes 60 ms of a core (2026-11)."""
 

@@ -5,7 +5,7 @@ from actors.clock.schedule import Period
 from actors.insight.fleets import FleetKeeper
 from actors.services import Services
 
-FIGURE_EVERY_S = 20.0
+FIGURE_EVERY_S = 10.0
 HOUR_S = 3_600.0
 HOURS_CAUGHT_UP = 48
 """Hours of savings that are made up for after the platform was down; rates are kept for longer."""

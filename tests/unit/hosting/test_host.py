@@ -314,6 +314,23 @@ async def test_an_idle_cluster_is_put_to_sleep_with_its_objects_stored_and_woken
     assert (view.nodes, view.snapshot_hash) == (2, objects("n1", "n2").hash)
 
 
+async def test_first_objects_are_stored_with_the_next_sweep_and_later_ones_once_a_minute(world: World) -> None:
+    async def stored() -> str:
+        async with world.services.database.tenant(ORGANIZATION) as tx:
+            found = await tx.snapshots.get(CLUSTER)
+        return found.hash if found else ""
+
+    await send(world, objects("n1"))
+    await world.host.sweep()
+    assert await stored() == objects("n1").hash
+    await send(world, objects("n1", "n2"))
+    await world.host.sweep()
+    assert await stored() == objects("n1").hash
+    await world.clock.advance(60)
+    await world.host.sweep()
+    assert await stored() == objects("n1", "n2").hash
+
+
 async def test_a_busy_cluster_is_not_put_to_sleep(world: World) -> None:
     await send(world, objects("n1", "n2"))
     await world.host.tell(CLUSTER, interruption(world))
