@@ -24,6 +24,14 @@ class Shop:
     catalog: Catalog
     policy: Policy
     avoid: frozenset[Pool] = frozenset()
+    _found: dict[tuple[Pool, CapacityType], tuple[RatedPool, ...]] = field(default_factory=dict, compare=False)
+
+    def pools(self, pool: Pool, capacity_type: CapacityType) -> tuple[RatedPool, ...]:
+        """The planned pool and others that will do; looked for once, since many nodes are of one kind."""
+        key = (pool, capacity_type)
+        if key not in self._found:
+            self._found[key] = widened(pool, capacity_type, catalog=self.catalog, policy=self.policy, avoid=self.avoid)
+        return self._found[key]
 
 
 @dataclass(slots=True)
@@ -143,15 +151,11 @@ def _module(part: _Part, going: Mapping[str, Module]) -> Module:
 def _launch(node: PlannedNode, region: str, shop: Shop) -> ProposedLaunch | None:
     """A planned node with the pools that will do as well; ``None`` where not even the planned one is for sale."""
     pool = Pool(region=region, zone_id=node.zone.id, instance_type=node.instance_type)
-    spot = _pools(pool, CapacityType.SPOT, shop) if node.capacity_type is CapacityType.SPOT else ()
-    on_demand = () if shop.policy.capacity is Capacity.SPOT else _pools(pool, CapacityType.ON_DEMAND, shop)
+    spot = shop.pools(pool, CapacityType.SPOT) if node.capacity_type is CapacityType.SPOT else ()
+    on_demand = () if shop.policy.capacity is Capacity.SPOT else shop.pools(pool, CapacityType.ON_DEMAND)
     if not spot and not on_demand:
         return None
     return ProposedLaunch(name=node.name, template=node.template, spot=spot, on_demand=on_demand)
-
-
-def _pools(pool: Pool, capacity_type: CapacityType, shop: Shop) -> tuple[RatedPool, ...]:
-    return widened(pool, capacity_type, catalog=shop.catalog, policy=shop.policy, avoid=shop.avoid)
 
 
 def _reason(module: Module, removes: list[str], launches: tuple[ProposedLaunch, ...]) -> Reason:
