@@ -55,6 +55,7 @@ PERIODIC = (
     SWEEP_ORPHANS,
     "discover accounts",
     "refresh prices",
+    "judge risk models",
     "upkeep",
 )
 """Jobs of the clock whose last run is shown."""
