@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from actors.accounts.discovery import Discoverer
-from actors.cluster.inputs import AskedBy, OptimiseRequested, PlanApproved
+from actors.cluster.inputs import AgentReported, AskedBy, OptimiseRequested, PlanApproved
 from actors.execution.agents import ConfigPermit
 from actors.execution.aws import AccountEc2
 from actors.execution.orphans import OrphanSweep
@@ -34,6 +34,7 @@ from demo.aws import fill
 from demo.aws.fill import Customer
 from domain.audit import AuditQuery
 from domain.commands import PlanStatus
+from domain.events import INTERRUPTION_NOTICE, SpotInterruption
 from domain.fleet import PolicySection
 from domain.market import CapacityType, Pool
 from domain.paging import PageRequest
@@ -136,6 +137,17 @@ class Scene:
         now = self.services.clock.now()
         await self.host.tell(CLUSTER, OptimiseRequested(id="ask", at=now, job=str(JOB), by=AskedBy.USER))
         return await self.until_planned()
+
+    async def use(self, mode: str) -> None:
+        async with self.services.database.platform() as tx:
+            now = self.services.clock.now()
+            await tx.policies.set_section(CLUSTER, PolicySection.STRATEGY, {"mode": mode}, now=now)
+
+    async def safe_mode(self, value: str) -> None:
+        async with self.services.database.platform() as tx:
+            await tx.config.set("SAFE_MODE", value, by="admin", now=self.services.clock.now())
+        await self.host.refresh_all()
+        await self.turn()
 
     async def approve(self, plan: StoredPlan) -> None:
         now = self.services.clock.now()
@@ -265,6 +277,49 @@ async def test_a_host_that_dies_after_the_launch_is_followed_by_another_and_noth
     assert (saga.status, saga.reason) == (SagaStatus.DONE, "")
     launched = {one["InstanceId"] for one in scene.instances()} - before
     assert len(launched) == launches
+
+
+async def test_a_node_that_aws_takes_is_emptied_at_once_and_its_replacement_launched_by_a_saga(scene: Scene) -> None:
+    await scene.use("automatic")
+    before = scene.machines()
+    lost, now = before[0], scene.services.clock.now()
+    notice = SpotInterruption(
+        id="notice",
+        cluster=str(CLUSTER),
+        at=now,
+        instance_id=lost.instance_id,
+        pool=lost.pool,
+        node=f"node-of-{lost.instance_id}",
+        terminate_at=now + INTERRUPTION_NOTICE,
+    )
+    await scene.host.tell(CLUSTER, AgentReported(id="notice", at=now, event=notice))
+    saga = await scene.until_ended()
+    assert (saga.status, saga.reason) == (SagaStatus.DONE, "")
+    assert scene.cluster.done == [("cordon_node", notice.node), ("drain_node", notice.node)]
+    after = {machine.instance_id for machine in scene.machines()}
+    assert lost.instance_id not in after
+    assert len(after) == len(before)
+    (group,) = scene.owner.client("autoscaling", REGION).describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert group["DesiredCapacity"] == len(before) - 1
+
+
+async def test_safe_mode_stops_a_plan_on_the_way_and_it_is_undone_once_it_is_off(scene: Scene) -> None:
+    plan = await scene.optimise()
+    scene.cluster.drains = False
+    await scene.approve(plan)
+    async with asyncio.timeout(DEADLINE_S):
+        while not scene.cluster.done:
+            await scene.turn()
+    await scene.safe_mode("TRUE")
+    told, machines = list(scene.cluster.done), {one.instance_id for one in scene.machines()}
+    for _ in range(20):
+        await scene.turn()
+    assert (scene.cluster.done, {one.instance_id for one in scene.machines()}) == (told, machines)
+    scene.cluster.drains = True
+    await scene.safe_mode("FALSE")
+    saga = await scene.until_ended()
+    assert saga.status is SagaStatus.UNDONE, saga.reason
+    assert not any(node.cordoned for node in scene.cluster.nodes.values())
 
 
 async def test_credentials_that_are_revoked_stop_the_plan_and_say_so(scene: Scene, here: Here) -> None:
