@@ -30,6 +30,13 @@ _ACTIONS = {
     "launch": "Launch {subject}",
     "terminate": "Terminate {subject}",
 }
+_MADE = {
+    "no_change": "Plan {plan} changes nothing",
+    "awaiting_approval": "Plan {plan} awaits approval",
+    "recommended": "Plan {plan} is recommended",
+}
+_WITHOUT_EFFECT = ("no_change", "refused", "rejected", "failed")
+"""Plans that save nothing, whatever they would have saved."""
 _ENDS = {
     "done": "Plan {plan} was carried out",
     "failed": "Plan {plan} has failed",
@@ -56,7 +63,7 @@ def _model(one: Activity) -> ActivityModel:
     return ActivityModel(
         text=sentence(one),
         generation=one.generation,
-        saving_micro_usd_per_h=one.saving_micro_usd_per_h,
+        saving_micro_usd_per_h=None if one.what in _WITHOUT_EFFECT else one.saving_micro_usd_per_h,
         **{name: getattr(one, name) for name in same},
     )
 
@@ -66,7 +73,7 @@ def sentence(one: Activity) -> str:
     words = {"subject": one.subject or "a node", "plan": one.generation}
     match one.kind:
         case ActivityKind.PLAN_MADE:
-            return "Plan {plan} was made".format(**words)
+            return _MADE.get(one.what, "Plan {plan} was made").format(**words)
         case ActivityKind.PLAN_APPROVED:
             return "Plan {plan} is carried out".format(**words)
         case ActivityKind.PLAN_ENDED:

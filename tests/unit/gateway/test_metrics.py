@@ -195,6 +195,7 @@ async def test_what_happened_is_told_in_sentences_and_pages(spot: House) -> None
     (ended,), (made,) = first["items"], second["items"]
     assert (ended["text"], ended["reason"], ended["cluster_name"]) == ("Plan 1 was discarded", "by Ada", "web-shop")
     assert (made["text"], second["next"]) == ("Plan 1 was made", None)
+    assert made["saving_micro_usd_per_h"] is None
     stranger = await spot.somebody()
     assert (await ask(spot, stranger, "/activity/live"))["items"] == []
 
@@ -208,6 +209,8 @@ async def test_what_happened_is_told_in_sentences_and_pages(spot: House) -> None
         (ActivityKind.ACTION, "drain_node", "expired", "Empty n1: expired"),
         (ActivityKind.AWS, "launch", "failed", "Launch n1: failed"),
         (ActivityKind.FLAG, "pool_flagged", "flagged", "Everybody avoids n1: AWS takes nodes there"),
+        (ActivityKind.PLAN_MADE, "awaiting_approval", "awaiting_approval", "Plan 7 awaits approval"),
+        (ActivityKind.PLAN_MADE, "no_change", "no_change", "Plan 7 changes nothing"),
         (ActivityKind.PLAN_ENDED, "dry_run", "dry_run", "Plan 7 was tried without changing anything"),
         (ActivityKind.PLAN_APPROVED, "accepted", "accepted", "Plan 7 is carried out"),
     ],
