@@ -36,6 +36,12 @@ class Observer {
 }
 
 Object.assign(globalThis, { ResizeObserver: Observer, IntersectionObserver: Observer });
+/** A WebSocket that never opens: pages fall back to reading anew. */
+Object.assign(globalThis, {
+  WebSocket: class {
+    close() {}
+  },
+});
 window.matchMedia = (media) =>
   ({ media, matches: false, addEventListener() {}, removeEventListener() {} }) as unknown as MediaQueryList;
 window.scrollTo = () => undefined;

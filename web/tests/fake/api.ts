@@ -149,7 +149,7 @@ const routes: Record<string, Handler> = {
     world.signedIn = false;
     return json(null, 204, { "Set-Cookie": "spotopt_csrf=; Path=/; Max-Age=0" });
   },
-  "POST /api/auth/ws-ticket": () => problem(503, "unavailable", "no WebSockets here"),
+  "POST /api/auth/ws-ticket": () => json({ ticket: "ticket", expires_in_s: 30 }),
   "GET /api/auth/me": (before, _, request) => {
     // The development server has one world for all: a cookie makes this visitor the admin.
     const world = {

@@ -1,4 +1,4 @@
-/** Serves the fake API on the development and the preview server: `FAKE_API=1 npm run dev`. */
+/** Serves the fake API: `FAKE_API=1 npm run dev`. FAKE_CLUSTERS and FAKE_PODS say how much there is. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
@@ -6,7 +6,8 @@ import { answer } from "./api.ts";
 import { makeWorld } from "./world.ts";
 
 export function fakeApi(): Plugin {
-  const world = makeWorld();
+  const { FAKE_CLUSTERS: clusters = "8", FAKE_PODS: pods = "420" } = process.env;
+  const world = makeWorld({ clusters: Number(clusters), pods: Number(pods) });
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse, next: () => void) => {
     if (!incoming.url?.startsWith("/api/")) return next();
     const chunks: Buffer[] = [];

@@ -92,7 +92,7 @@ function Cell({ flag }: { flag: Flag | undefined }) {
   return (
     <details className={classes.flag}>
       <summary>
-        until <When at={flag.until} />
+        ends <When at={flag.until} />
         <span className={classes.under}>{plural(flag.evidence.length, "report")}</span>
       </summary>
       <ul>

@@ -49,6 +49,8 @@ export function Component() {
   const more = useCallback(() => {
     if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
   }, [query.hasNextPage, query.isFetchingNextPage, query.fetchNextPage]);
+  const shown = useMemo(() => columns(setEntry), [setEntry]);
+  const show = useCallback((row: { id: string }) => setEntry(row.id), [setEntry]);
   const narrowed = [actor, event, outcome, days].some((value) => value !== "");
   return (
     <Page
@@ -103,11 +105,11 @@ export function Component() {
             label="Audit log"
             feature="client-audit-table-unique-indep-view-ledger"
             rows={rows}
-            columns={columns(setEntry)}
+            columns={shown}
             keyOf={(row) => row.id}
             rowHeight={48}
             open={entry}
-            onOpen={(row) => setEntry(row.id)}
+            onOpen={show}
             onEnd={more}
           />
         )}

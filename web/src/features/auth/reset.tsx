@@ -12,7 +12,7 @@ export function Component() {
   const [params] = useSearchParams();
   const token = params.get("token");
   const back = (
-    <Anchor component={Link} to="/signin">
+    <Anchor component={Link} underline="always" to="/signin">
       Back to sign-in
     </Anchor>
   );

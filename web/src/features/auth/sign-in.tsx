@@ -29,7 +29,7 @@ export function Component() {
       about={
         <>
           New here?{" "}
-          <Anchor component={Link} to={`/signup${query && `?${query}`}`}>
+          <Anchor component={Link} underline="always" to={`/signup${query && `?${query}`}`}>
             Make an account
           </Anchor>
         </>

@@ -34,7 +34,7 @@ export function Component() {
   });
   const query = params.toString();
   const toSignIn = (
-    <Anchor component={Link} to={`/signin${query && `?${query}`}`}>
+    <Anchor component={Link} underline="always" to={`/signin${query && `?${query}`}`}>
       Sign in
     </Anchor>
   );

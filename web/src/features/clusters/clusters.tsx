@@ -42,6 +42,11 @@ export function Component() {
     if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
   }, [query.hasNextPage, query.isFetchingNextPage, query.fetchNextPage]);
 
+  const search = params.toString();
+  const show = useCallback(
+    (cluster: { id: string }) => void navigate({ pathname: `/clusters/${cluster.id}`, search }),
+    [navigate, search],
+  );
   const add = (
     <Button
       leftSection={<IconPlus size={16} />}
@@ -110,7 +115,7 @@ export function Component() {
             sort={sort}
             onSort={setSort}
             open={clusterId}
-            onOpen={(cluster) => void navigate({ pathname: `/clusters/${cluster.id}`, search: params.toString() })}
+            onOpen={show}
             onEnd={more}
           />
         )}

@@ -1,3 +1,4 @@
+import { VisuallyHidden } from "@mantine/core";
 import { Link, useLocation } from "react-router";
 import type { ClusterRow } from "@/shared/api/types";
 import { count, fromMicro, monthly, percent, usd } from "@/shared/format";
@@ -93,7 +94,8 @@ export const columns: Column<ClusterRow>[] = [
     from: 760,
     cell: ({ id, plan }) =>
       plan ? (
-        <Link to={`/clusters/${id}/plans/${plan.id}`} aria-label={`Plan ${plan.generation}`}>
+        <Link to={`/clusters/${id}/plans/${plan.id}`}>
+          <VisuallyHidden>Plan {plan.generation}: </VisuallyHidden>
           <PlanState status={plan.status} />
         </Link>
       ) : (

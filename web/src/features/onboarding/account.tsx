@@ -86,7 +86,7 @@ function Role({ invitation, next }: { invitation: Invitation; next: () => void }
       ) : (
         <Text size="sm">
           Make a stack from this template:{" "}
-          <Anchor href={invitation.template_url} target="_blank">
+          <Anchor href={invitation.template_url} target="_blank" underline="always">
             spot-optimizer.yaml
           </Anchor>
         </Text>

@@ -43,7 +43,7 @@ export function Discovery({ next }: { next: (clusterId: string) => void }) {
         {query.isSuccess && found.length === 0 && (
           <Text c="dimmed">
             No EKS cluster found so far. It may be in an account that is not linked, or you may{" "}
-            <Anchor component={Link} to="?step=install&mode=lab">
+            <Anchor component={Link} underline="always" to="?step=install&mode=lab">
               connect one by its name
             </Anchor>
             .

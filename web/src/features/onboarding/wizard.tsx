@@ -43,20 +43,22 @@ export function Component() {
         </Button>
       </header>
       <div className={classes.columns}>
-        <ol className={classes.steps} aria-label="Steps">
-          {steps.map((name, place) => (
-            <li
-              key={name}
-              data-state={place < number ? "done" : place === number ? "now" : "ahead"}
-              aria-current={place === number ? "step" : undefined}
-            >
-              <span className={classes.number} aria-hidden>
-                {place < number ? <IconCheck size={14} /> : place + 1}
-              </span>
-              {TITLES[name]}
-            </li>
-          ))}
-        </ol>
+        <nav aria-label="Steps">
+          <ol className={classes.steps}>
+            {steps.map((name, place) => (
+              <li
+                key={name}
+                data-state={place < number ? "done" : place === number ? "now" : "ahead"}
+                aria-current={place === number ? "step" : undefined}
+              >
+                <span className={classes.number} aria-hidden>
+                  {place < number ? <IconCheck size={14} /> : place + 1}
+                </span>
+                {TITLES[name]}
+              </li>
+            ))}
+          </ol>
+        </nav>
         <main
           className={classes.main}
           data-feature={step === "welcome" ? "client-onboard-wizard-unique-indep-view-step1" : undefined}

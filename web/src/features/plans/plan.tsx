@@ -61,7 +61,7 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
         made <When at={plan.created_at} />
         {detail.stale_at && (
           <>
-            , can be approved until <When at={detail.stale_at} />
+            ; goes stale <When at={detail.stale_at} />
           </>
         )}
       </span>

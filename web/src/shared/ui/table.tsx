@@ -9,11 +9,11 @@
 
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, type ReactNode, useLayoutEffect, useRef, useState } from "react";
+import { type CSSProperties, memo, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
 import classes from "./table.module.css";
 
 /** Rows kept ready above and below those in sight. */
-const OVERSCAN = 12;
+const OVERSCAN = 8;
 
 export interface Column<T> {
   key: string;
@@ -72,10 +72,8 @@ export function Table<T>(props: TableProps<T>) {
     if (last >= rows.length - 1 && rows.length > 0) onEnd?.();
   }, [last, rows.length, onEnd]);
 
-  const shown = columns.filter((column) => width === 0 || width >= (column.from ?? 0));
-  const grid: CSSProperties = {
-    gridTemplateColumns: shown.map((column) => column.width ?? "minmax(0, 1fr)").join(" "),
-  };
+  const shown = useMemo(() => columns.filter((column) => width === 0 || width >= (column.from ?? 0)), [columns, width]);
+  const template = shown.map((column) => column.width ?? "minmax(0, 1fr)").join(" ");
   return (
     <div
       role="table"
@@ -84,21 +82,23 @@ export function Table<T>(props: TableProps<T>) {
       className={classes.table}
       data-feature={feature}
     >
-      <Head {...props} columns={shown} grid={grid} />
+      <Head {...props} columns={shown} grid={{ gridTemplateColumns: template }} />
       <div ref={body} role="rowgroup" tabIndex={-1} className={classes.body} style={{ height: virtual.getTotalSize() }}>
         {items.map((item) => {
           const row = rows[item.index];
           if (row === undefined) return null;
           const key = keyOf(row);
           return (
-            <Row
+            <MemoRow
               key={key}
-              {...props}
               row={row}
-              columns={shown}
+              columns={shown as readonly Column<unknown>[]}
               index={item.index}
+              template={template}
+              height={item.size}
+              offset={item.start - top}
+              onOpen={props.onOpen as ((row: unknown) => void) | undefined}
               isOpen={props.open === key}
-              style={{ ...grid, height: item.size, transform: `translateY(${item.start - top}px)` }}
             />
           );
         })}
@@ -141,20 +141,29 @@ function Head<T>({ columns, grid, sort = "", onSort }: TableProps<T> & { grid: C
   );
 }
 
-interface RowProps<T> extends TableProps<T> {
-  row: T;
+interface RowProps {
+  row: unknown;
+  columns: readonly Column<unknown>[];
   index: number;
+  /** Widths of the columns, as CSS grid takes them. */
+  template: string;
+  height: number;
+  /** Pixels from the top of the body. */
+  offset: number;
+  onOpen: ((row: unknown) => void) | undefined;
   isOpen: boolean;
-  style: CSSProperties;
 }
 
-function Row<T>({ row, columns, index, style, onOpen, isOpen }: RowProps<T>) {
+/** Kept while nothing of it changes: scrolling draws only the rows that come into sight. */
+const MemoRow = memo(Row);
+
+function Row({ row, columns, index, template, height, offset, onOpen, isOpen }: RowProps) {
   return (
     <div
       role="row"
       aria-rowindex={index + 2}
       className={classes.row}
-      style={style}
+      style={{ gridTemplateColumns: template, height, transform: `translateY(${offset}px)` }}
       data-opens={onOpen ? "" : undefined}
       data-open={isOpen || undefined}
       onClick={(event) => {
