@@ -185,6 +185,24 @@ class SpentMonth:
     spent: Spent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """An organisation as admins see it: how much it runs, and nothing of what. Money is micro-USD per hour."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    suspended_at: datetime | None
+    users: int
+    clusters: int
+    nodes: int
+    cost_micro_usd_per_h: int
+    baseline_micro_usd_per_h: int
+
+    def __post_init__(self) -> None:
+        require_utc(created_at=self.created_at, suspended_at=self.suspended_at)
+
+
 class ActivityKind(StrEnum):
     """What happened."""
 

@@ -20,9 +20,11 @@ from serve.auth.callers import SuperAdmin
 from serve.gateway.agents.configs import CONFIG_VERSION, SAFE_MODE, is_on
 from serve.gateway.auditing import entry
 from serve.gateway.context import Gateway, GatewayDep
+from serve.gateway.paging import Paging, to_answer
 from serve.gateway.workers import Light
 from serve.routes.responses import SIGNED_IN
 from serve.schemas.admin import (
+    ClientModel,
     EvidenceModel,
     FlagModel,
     GatewayModel,
@@ -37,6 +39,7 @@ from serve.schemas.admin import (
     WorkerModel,
     WorkersAnswer,
 )
+from serve.schemas.base import PageAnswer
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -103,6 +106,15 @@ async def stats(caller: SuperAdmin, gateway: GatewayDep) -> StatsAnswer:
     async with gateway.services.database.platform() as tx:
         counted = await tx.overviews.platform(now)
     return StatsAnswer(as_of=now, **counted)
+
+
+@router.get("/clients", responses=SIGNED_IN)
+async def clients(caller: SuperAdmin, paging: Paging, gateway: GatewayDep) -> PageAnswer[ClientModel]:
+    """Organisations with how much each runs, newest first."""
+    del caller
+    async with gateway.services.database.platform() as tx:
+        page = await tx.overviews.clients(paging)
+    return to_answer(page, ClientModel.model_validate)
 
 
 @router.get("/risk", responses=SIGNED_IN)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import Field
 
@@ -124,6 +125,20 @@ class StatsAnswer(Answer):
     cost_micro_usd_per_h: int
     baseline_micro_usd_per_h: int
     as_of: datetime
+
+
+class ClientModel(Answer):
+    """An organisation: how much it runs, and nothing of what. Money is micro-USD per hour."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    suspended_at: datetime | None
+    users: int
+    clusters: int
+    nodes: int
+    cost_micro_usd_per_h: int
+    baseline_micro_usd_per_h: int
 
 
 class SafeModeBody(Body):

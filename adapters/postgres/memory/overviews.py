@@ -15,6 +15,7 @@ from domain.insight import SavingsHour
 from domain.overview import (
     Activity,
     ActivityKind,
+    Client,
     ClusterQuery,
     ClusterRow,
     ClusterSort,
@@ -101,6 +102,11 @@ class MemoryOverviews(MemoryRepository):
         happened = [*self._of_plans(organization_id), *self._of_work(organization_id), *self._flags(organization_id)]
         return page_of(happened, request, by=("at", "id"))
 
+    async def clients(self, request: PageRequest) -> Page[Client]:
+        """All organisations with how much each runs."""
+        self._view.platform_only()
+        return page_of([self._client(organization) for organization in self._view.all(Organization)], request)
+
     async def platform(self, now: datetime) -> Mapping[str, int]:
         """Counts and sums over all organisations."""
         self._view.platform_only()
@@ -117,6 +123,20 @@ class MemoryOverviews(MemoryRepository):
             "pools_flagged": len(self._view.all(PoolFlag, lambda flag: flag.until > now)),
             **{name: sum(getattr(fleet, name) for fleet in fleets) for name in summed},
         }
+
+    def _client(self, organization: Organization) -> Client:
+        fleets = self._view.all(ClusterFleet, lambda fleet: fleet.organization_id == organization.id)
+        return Client(
+            id=organization.id,
+            name=organization.name,
+            created_at=organization.created_at,
+            suspended_at=organization.suspended_at,
+            users=len(self._view.all(User, lambda user: user.organization_id == organization.id)),
+            clusters=len(self._view.all(Cluster, lambda cluster: cluster.organization_id == organization.id)),
+            nodes=sum(fleet.nodes for fleet in fleets),
+            cost_micro_usd_per_h=sum(fleet.cost_micro_usd_per_h for fleet in fleets),
+            baseline_micro_usd_per_h=sum(fleet.baseline_micro_usd_per_h for fleet in fleets),
+        )
 
     def _fleets(self, organization_id: UUID) -> tuple[ClusterFleet, ...]:
         gone = {c.id for c in self._view.all(Cluster, lambda c: c.status is ClusterStatus.DISCONNECTED)}

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.overview import Activity, ClusterQuery, ClusterTable, Spent, SpentMonth, Totals
+from domain.overview import Activity, Client, ClusterQuery, ClusterTable, Spent, SpentMonth, Totals
 from domain.paging import Page, PageRequest
 from domain.spend import Baseline, ClusterFleet, FleetDue, NodeGroup
 
@@ -73,6 +73,9 @@ class Overviews(Protocol):
 
     async def activity(self, organization_id: UUID, request: PageRequest) -> Page[Activity]:
         """What happened, newest first."""
+
+    async def clients(self, request: PageRequest) -> Page[Client]:
+        """All organisations with how much each runs, newest first (platform scope)."""
 
     async def platform(self, now: datetime) -> Mapping[str, int]:
         """Counts and sums over all organisations, by name (platform scope)."""

@@ -14,6 +14,7 @@ from domain.fleet import ClusterStatus
 from domain.market import CapacityType
 from domain.overview import (
     Activity,
+    Client,
     ClusterQuery,
     ClusterRow,
     ClusterTable,
@@ -91,6 +92,11 @@ class PostgresOverviews(Repository):
         values = {"organization_id": organization_id, **page_values(request)}
         rows = await self._session.rows(SQL["activity"], values)
         return page(rows, request, to=partial(read, Activity), by=("at", "id"))
+
+    async def clients(self, request: PageRequest) -> Page[Client]:
+        """All organisations with how much each runs."""
+        rows = await self._session.rows(SQL["clients"], page_values(request))
+        return page(rows, request, to=partial(read, Client))
 
     async def platform(self, now: datetime) -> Mapping[str, int]:
         """Counts and sums over all organisations."""

@@ -161,6 +161,20 @@ SELECT h.id, h.at, h.kind, h.what, h.cluster_id, coalesce(c.name, '') AS cluster
 FROM happened h LEFT JOIN clusters c ON c.id = h.cluster_id
 ORDER BY h.at DESC, h.id DESC LIMIT :most;
 
+-- name: clients
+-- scope: platform
+SELECT o.id, o.name, o.created_at, o.suspended_at,
+       (SELECT count(*) FROM users u WHERE u.organization_id = o.id) AS users,
+       (SELECT count(*) FROM clusters c WHERE c.organization_id = o.id) AS clusters,
+       f.nodes, f.cost AS cost_micro_usd_per_h, f.baseline AS baseline_micro_usd_per_h
+FROM organizations o
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(nodes), 0) AS nodes, coalesce(sum(cost_micro_usd_per_h), 0)::bigint AS cost,
+           coalesce(sum(baseline_micro_usd_per_h), 0)::bigint AS baseline
+    FROM cluster_fleets WHERE organization_id = o.id
+) f
+WHERE {page o.created_at o.id} ORDER BY o.created_at DESC, o.id DESC LIMIT :most;
+
 -- name: platform
 -- scope: platform
 SELECT (SELECT count(*) FROM organizations) AS organizations,

@@ -174,6 +174,9 @@ async def test_admins_see_sums_over_all_tenants_and_tenants_do_not(spot: House) 
     stats = await ask(spot, admin, "/admin/stats")
     assert (stats["organizations"], stats["clusters_active"], stats["nodes"]) == (3, 2, 8)
     assert (await spot.http.get("/api/admin/stats", headers=owner.headers)).status_code == 403
+    clients = (await ask(spot, admin, "/admin/clients"))["items"]
+    assert sorted((one["clusters"], one["nodes"]) for one in clients) == [(0, 0), (1, 4), (1, 4)]
+    assert (await spot.http.get("/api/admin/clients", headers=owner.headers)).status_code == 403
 
 
 @pytest.mark.parametrize("params", [{"cursor": "bm8="}, {"cursor": "!"}, {"q": "a\x00"}, {"sort": "luck"}], ids=str)

@@ -370,6 +370,20 @@ async def test_what_happened_is_told_newest_first_in_pages_and_only_to_its_tenan
         assert (await tx.overviews.activity(stranger.organization_id, PageRequest())).items == ()
 
 
+async def test_clients_are_listed_newest_first_with_how_much_each_runs(database: Database) -> None:
+    older = await add_organization(database, name="Older")
+    newer = await add_organization(database, name="Newer", created_at=after(5))
+    for _ in range(2):
+        await put_fleet(database, make_fleet(await add_cluster(database, older)))
+    async with database.platform() as tx:
+        first = await tx.overviews.clients(PageRequest(limit=1))
+        second = await tx.overviews.clients(PageRequest(limit=1, after=first.next))
+    (new,), (old,) = first.items, second.items
+    assert (new.id, new.users, new.clusters, new.nodes, new.cost_micro_usd_per_h) == (newer.id, 1, 0, 0, 0)
+    assert (old.name, old.users, old.clusters, old.nodes) == ("Older", 1, 2, 8)
+    assert (old.cost_micro_usd_per_h, old.baseline_micro_usd_per_h, second.next) == (372_000, 800_000, None)
+
+
 async def test_the_platform_is_counted_over_all_tenants(database: Database) -> None:
     clusters = [await add_cluster(database) for _ in range(2)]
     for cluster in clusters:
