@@ -124,11 +124,16 @@ def read_series(path: Path, *, repair: bool = False) -> Series:
     return Series(
         region=parts["region"],
         zone=parts["region"] + parts["letter"],
-        instance_type=TYPES.get((parts["type"], number), f"{parts['type']}_{number}"),
-        accelerators=number,
+        instance_type=_type_of(parts["type"], number),
+        accelerators=-1 if "." in parts["type"] else number,
         count=_without_gaps(content.data, path, repair=repair),
         tick_s=content.metadata.gap_seconds,
     )
+
+
+def _type_of(name: str, number: int) -> str:
+    """The EC2 type that a file is about: a name with a dot is one already."""
+    return name if "." in name else TYPES.get((name, number), f"{name}_{number}")
 
 
 def _without_gaps(data: list[float | None], path: Path, *, repair: bool) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ from serve.routes import (
     models,
     plans,
     policies,
+    simulations,
 )
 from serve.sockets import agent as agent_socket
 from serve.sockets import discovery, portal
@@ -114,6 +115,7 @@ def build(settings: Settings, opening: Opening) -> FastAPI:
         admin,
         models,
         lab,
+        simulations,
     ):
         app.include_router(resource.router, prefix=API)
     problems.install(app)

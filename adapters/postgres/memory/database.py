@@ -20,6 +20,7 @@ from adapters.postgres.memory.platform import (
 )
 from adapters.postgres.memory.policies import MemoryPolicies, MemorySnapshots, MemoryTemplates
 from adapters.postgres.memory.saga import MemorySagas
+from adapters.postgres.memory.simulations import MemorySimulations
 from adapters.postgres.memory.sites import MemorySites
 from adapters.postgres.memory.tables import Tables, View
 from adapters.postgres.memory.tenancy import MemoryOrganizations, MemoryTokens, MemoryUsers
@@ -98,4 +99,5 @@ def _over(view: View) -> Transaction:
         sagas=MemorySagas(view),
         models=MemoryModels(view),
         lab=MemoryLab(view),
+        simulations=MemorySimulations(view),
     )

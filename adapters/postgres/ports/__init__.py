@@ -11,6 +11,7 @@ from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.market import Market
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
+from adapters.postgres.ports.simulations import Simulations
 from adapters.postgres.ports.sites import Sites
 from adapters.postgres.ports.tenancy import Organizations, Rotation, RotationOutcome, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans, StalePlanError
@@ -39,6 +40,7 @@ __all__ = [
     "Rotation",
     "RotationOutcome",
     "Sagas",
+    "Simulations",
     "Sites",
     "Snapshots",
     "StalePlanError",

@@ -11,6 +11,7 @@ from adapters.postgres.ports.lab import Lab, Models
 from adapters.postgres.ports.market import Market
 from adapters.postgres.ports.platform import AuditLog, ClockRuns, Config, Insights, Pools
 from adapters.postgres.ports.saga import Sagas
+from adapters.postgres.ports.simulations import Simulations
 from adapters.postgres.ports.sites import Sites
 from adapters.postgres.ports.tenancy import Organizations, Tokens, Users
 from adapters.postgres.ports.work import Actions, Inbox, Jobs, Plans
@@ -45,6 +46,7 @@ class Transaction:
     sagas: Sagas
     models: Models
     lab: Lab
+    simulations: Simulations
 
 
 class Database(Protocol):

@@ -20,6 +20,7 @@ from adapters.postgres.repositories.plans import PostgresPlans
 from adapters.postgres.repositories.policies import PostgresPolicies
 from adapters.postgres.repositories.pools import PostgresPools
 from adapters.postgres.repositories.sagas import PostgresSagas
+from adapters.postgres.repositories.simulations import PostgresSimulations
 from adapters.postgres.repositories.sites import PostgresSites
 from adapters.postgres.repositories.snapshots import PostgresSnapshots
 from adapters.postgres.repositories.templates import PostgresTemplates
@@ -56,4 +57,5 @@ def over(session: Session) -> Transaction:
         sagas=PostgresSagas(session),
         models=PostgresModels(session),
         lab=PostgresLab(session),
+        simulations=PostgresSimulations(session),
     )

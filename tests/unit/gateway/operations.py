@@ -45,6 +45,7 @@ NEEDED = {
     "/api/connect/verify": OrganizationRole.ADMIN,
     "/api/onboard/skip": OrganizationRole.MEMBER,
     "/api/settings/accounts/{account_id}": OrganizationRole.ADMIN,
+    "/api/simulations": OrganizationRole.MEMBER,
     "/api/clusters/{cluster_id}/keys": OrganizationRole.ADMIN,
     "/api/clusters/{cluster_id}/keys/{key_id}/revoke": OrganizationRole.ADMIN,
 }

@@ -30,8 +30,9 @@ class Two:
     async def call(self, method: str, path: str, cluster: UUID, headers: dict[str, str]) -> Any:
         ids = {"cluster_id": cluster, "plan_id": UUID(int=1), "job_id": UUID(int=2), "key_id": self.stranger.key_id}
         url = path.format(
-            **ids, action_id=UUID(int=3), entry_id=UUID(int=4), account_id=UUID(int=9), model_id=UUID(int=6)
-        )
+            **ids, action_id=UUID(int=3), entry_id=UUID(int=4), account_id=UUID(int=9), model_id=UUID(int=6),
+            simulation_id=UUID(int=10),
+        )  # fmt: skip
         body = BODIES.get(path, {"cluster_id": str(cluster)} if path.endswith("/install") else {})
         return await self.spot.http.request(method, url, headers=headers, json=body if method == "POST" else None)
 

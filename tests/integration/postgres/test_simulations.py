@@ -1,0 +1,3 @@
+"""Simulations of customers, kept by the database."""
+
+from tests.unit.postgres.contract_simulations import *  # noqa: F403
