@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { IconArrowRight, IconServer2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
+import type { Kpi } from "@/shared/api/types";
 import { fromMicro, plural, usd } from "@/shared/format";
 import { Page, Panel } from "@/shared/ui/page";
 import { Empty } from "@/shared/ui/states";
@@ -35,15 +36,7 @@ export function Component() {
     );
   return (
     <Page title="Dashboard" about={kpi.data ? `${plural(clusters, "cluster")}, all money in US dollars` : " "}>
-      {kpi.data && kpi.data.open_plans > 0 && (
-        <Link to="/clusters?sort=-saving" className={classes.callout}>
-          <span>
-            <strong>{plural(kpi.data.open_plans, "plan")}</strong> {kpi.data.open_plans === 1 ? "waits" : "wait"} for
-            you: {usd(fromMicro(kpi.data.monthly_plan_savings_micro_usd))} more could be saved each month.
-          </span>
-          <IconArrowRight size={18} aria-hidden />
-        </Link>
-      )}
+      <Waiting kpi={kpi.data} />
       <Kpis query={kpi} />
       <div className={classes.columns}>
         <div className={classes.wide}>
@@ -53,5 +46,25 @@ export function Component() {
         <Feed />
       </div>
     </Page>
+  );
+}
+
+/** Plans that wait for somebody. Always there, so that nothing jumps when the figures come. */
+function Waiting({ kpi }: { kpi: Kpi | undefined }) {
+  if (!kpi) return <div className={classes.callout} data-state="reading" />;
+  if (kpi.open_plans === 0)
+    return (
+      <div className={classes.callout} data-state="none">
+        No plan waits for you.
+      </div>
+    );
+  return (
+    <Link to="/clusters?sort=-saving" className={classes.callout}>
+      <span>
+        <strong>{plural(kpi.open_plans, "plan")}</strong> {kpi.open_plans === 1 ? "waits" : "wait"} for you:{" "}
+        {usd(fromMicro(kpi.monthly_plan_savings_micro_usd))} more could be saved each month.
+      </span>
+      <IconArrowRight size={18} aria-hidden />
+    </Link>
   );
 }

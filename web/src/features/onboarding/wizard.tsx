@@ -39,7 +39,7 @@ export function Component() {
       <header className={classes.header}>
         <Brand />
         <Button variant="subtle" color="gray" loading={skip.isPending} onClick={() => skip.mutate()}>
-          Skip, look around first
+          Skip for now
         </Button>
       </header>
       <div className={classes.columns}>

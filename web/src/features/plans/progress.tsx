@@ -13,7 +13,7 @@ type Step = Saga["steps"][number];
 const STATUSES: Record<Saga["status"], readonly [string, string]> = {
   running: ["blue", "Being carried out"],
   undoing: ["orange", "A step failed: what can be undone is being undone"],
-  done: ["green", "Carried out"],
+  done: ["teal", "Carried out"],
   undone: ["gray", "Undone: all is as it was before"],
   stopped: ["red", "Stopped half way"],
   dry_run: ["gray", "Tried without changing anything"],
