@@ -22,6 +22,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Clients
+         * @description Organisations with how much each runs, newest first.
+         */
+        get: operations["clients_api_admin_clients_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/health": {
         parameters: {
             query?: never;
@@ -162,6 +182,26 @@ export interface paths {
          * @description Switch safe mode for all clusters: hosts and agents hear of it at once.
          */
         post: operations["switch_safe_mode_api_admin_safe_mode_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stats
+         * @description Counts and sums over all organisations; no tenant's data.
+         */
+        get: operations["stats_api_admin_stats_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1176,6 +1216,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/simulations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Simulations
+         * @description Simulations of the organisation, newest first.
+         */
+        get: operations["list_simulations_api_simulations_get"];
+        put?: never;
+        /**
+         * Start Simulation
+         * @description Have a scenario played; follow it at ``/simulations/{simulation_id}``.
+         */
+        post: operations["start_simulation_api_simulations_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/simulations/{simulation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Simulation
+         * @description How a simulation stands. One whose process has died goes on from what is done.
+         */
+        get: operations["get_simulation_api_simulations__simulation_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1406,6 +1490,42 @@ export interface components {
             revoked_reason: string;
         };
         /**
+         * Arrivals
+         * @description Pods that come and go, from a list in the format of the openb traces (CSV, gzipped or not).
+         *
+         *     ``first`` of them at most, their times divided by ``speed_up``; those that ask for GPUs are left out unless
+         *     ``gpus`` is set. A pod larger than ``most_cpu`` or ``most_memory_gib`` is left out.
+         */
+        Arrivals: {
+            /** File */
+            file: string;
+            /**
+             * First
+             * @default 500
+             */
+            first?: number;
+            /**
+             * Gpus
+             * @default false
+             */
+            gpus?: boolean;
+            /**
+             * Most Cpu
+             * @default 32
+             */
+            most_cpu?: number;
+            /**
+             * Most Memory Gib
+             * @default 128
+             */
+            most_memory_gib?: number;
+            /**
+             * Speed Up
+             * @default 1
+             */
+            speed_up?: number;
+        };
+        /**
          * AuditDiff
          * @description What an entry changed, field by field.
          */
@@ -1543,6 +1663,36 @@ export interface components {
             uses: string[];
         };
         /**
+         * ClientModel
+         * @description An organisation: how much it runs, and nothing of what. Money is micro-USD per hour.
+         */
+        ClientModel: {
+            /** Baseline Micro Usd Per H */
+            baseline_micro_usd_per_h: number;
+            /** Clusters */
+            clusters: number;
+            /** Cost Micro Usd Per H */
+            cost_micro_usd_per_h: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Nodes */
+            nodes: number;
+            /** Suspended At */
+            suspended_at: string | null;
+            /** Users */
+            users: number;
+        };
+        /**
          * ClusterDetail
          * @description A cluster, and how it stands now; ``live`` is absent when its host cannot be asked.
          */
@@ -1552,7 +1702,7 @@ export interface components {
         };
         /**
          * ClusterEvent
-         * @description Something that happened in a cluster; ``data`` names a plan by its generation, an action by id, a node by name.
+         * @description Something that happened in a cluster. ``data`` names a plan by generation, an action by id, a node by name.
          */
         ClusterEvent: {
             /**
@@ -1702,6 +1852,22 @@ export interface components {
             vpc_id: string;
         };
         /**
+         * Clusters
+         * @description Who is in the market: organisations, and clusters of each.
+         */
+        Clusters: {
+            /**
+             * Per Tenant
+             * @default 1
+             */
+            per_tenant?: number;
+            /**
+             * Tenants
+             * @default 1
+             */
+            tenants?: number;
+        };
+        /**
          * ClusterSort
          * @description What a table of clusters may be sorted by.
          * @enum {string}
@@ -1802,6 +1968,32 @@ export interface components {
             upserts: {
                 [key: string]: unknown;
             }[];
+        };
+        /**
+         * Deployment
+         * @description So many like pods, all the time. ``max_unavailable`` is that of its PodDisruptionBudget, absent without one.
+         */
+        Deployment: {
+            /** Cpu */
+            cpu: number;
+            /**
+             * Gpus
+             * @default 0
+             */
+            gpus?: number;
+            /** Max Unavailable */
+            max_unavailable?: number | null;
+            /** Memory Gib */
+            memory_gib: number;
+            /** Name */
+            name: string;
+            /** Replicas */
+            replicas: number;
+            /**
+             * Start S
+             * @default 20
+             */
+            start_s?: number;
         };
         /**
          * DiscoverAnswer
@@ -2211,6 +2403,75 @@ export interface components {
             process: number;
         };
         /**
+         * Generated
+         * @description A market that never was: fitted to a recording (``fitted_to``), or as the figures say.
+         *
+         *     Pools go down after ``up_h`` on average, or when a burst takes them with others. For ``strain_h`` before that they
+         *     are strained: they still have room, and nodes in them are taken at ``strain_per_h``.
+         */
+        Generated: {
+            /**
+             * Burst Over
+             * @default zone
+             * @enum {string}
+             */
+            burst_over?: "zone" | "type" | "region";
+            /**
+             * Burst Share
+             * @default 0.5
+             */
+            burst_share?: number;
+            /**
+             * Bursts Per H
+             * @default 0
+             */
+            bursts_per_h?: number;
+            /** Capacity */
+            capacity?: number | null;
+            /**
+             * Down H
+             * @default 2
+             */
+            down_h?: number;
+            /**
+             * Down Shape
+             * @default 1
+             */
+            down_shape?: number;
+            /**
+             * Fitted To
+             * @default
+             */
+            fitted_to?: string;
+            /**
+             * Strain H
+             * @default 0
+             */
+            strain_h?: number;
+            /**
+             * Strain Per H
+             * @default 0
+             */
+            strain_per_h?: number;
+            /** Types */
+            types: string[];
+            /**
+             * Up H
+             * @default 200
+             */
+            up_h?: number;
+            /**
+             * Up Shape
+             * @default 1
+             */
+            up_shape?: number;
+            /**
+             * Zones
+             * @default 3
+             */
+            zones?: number;
+        };
+        /**
          * GraduateBody
          * @description Put the variant of a comparison into production.
          */
@@ -2344,6 +2605,25 @@ export interface components {
             key_id: string;
         };
         /**
+         * InstanceTypeSpec
+         * @description A type that the catalogue does not know, or knows at another price. What pods fit into is a little less.
+         */
+        InstanceTypeSpec: {
+            /**
+             * Gpus
+             * @default 0
+             */
+            gpus?: number;
+            /** Memory Gib */
+            memory_gib: number;
+            /** On Demand Usd Per H */
+            on_demand_usd_per_h: number;
+            /** Spot Usd Per H */
+            spot_usd_per_h: number;
+            /** Vcpu */
+            vcpu: number;
+        };
+        /**
          * InvitationAnswer
          * @description What the owner of an AWS account needs to let us in.
          *
@@ -2422,6 +2702,41 @@ export interface components {
             started_at: string | null;
             status: components["schemas"]["JobStatus"];
             trigger: components["schemas"]["JobTrigger"];
+        };
+        /**
+         * Jobs
+         * @description One job with a deadline, on one instance at a time; restarting it anywhere takes ``changeover_h``.
+         *
+         *     ``share_of_deadline`` is the work over the time for it (0..1). ``zones``: ``any`` may take whichever zone has room,
+         *     ``one`` stays in the zone that the replication draws.
+         */
+        Jobs: {
+            /**
+             * Changeover H
+             * @default 0.2
+             */
+            changeover_h?: number;
+            /**
+             * Deadline H
+             * @default 60
+             */
+            deadline_h?: number;
+            /**
+             * Share Of Deadline
+             * @default 0.8
+             */
+            share_of_deadline?: number;
+            /**
+             * Spot Price Share
+             * @default 0.3
+             */
+            spot_price_share?: number;
+            /**
+             * Zones
+             * @default one
+             * @enum {string}
+             */
+            zones?: "one" | "any";
         };
         /**
          * JobStatus
@@ -2638,6 +2953,41 @@ export interface components {
         MailTokenBody: {
             /** Token */
             token: string;
+        };
+        /**
+         * MarketSpec
+         * @description Where capacity and prices come from.
+         *
+         *     ``interruption``: nodes that AWS takes one by one from pools that have room: ``advisor`` for the monthly
+         *     probability of the Spot advisor, or a probability per month. ``prices``: a table of Spot prices over time, CSV with
+         *     ``zone``, ``instance_type``, ``at`` (hours) and ``usd_per_h``; without it they stay as the catalogue has them.
+         */
+        MarketSpec: {
+            /**
+             * Boot S
+             * @default 90
+             */
+            boot_s?: number;
+            generated?: components["schemas"]["Generated"] | null;
+            /**
+             * Interruption
+             * @default 0
+             */
+            interruption?: "advisor" | number;
+            /**
+             * @default {
+             *       "ahead_s": 120,
+             *       "delay_s": 5,
+             *       "lost": 0
+             *     }
+             */
+            notice?: components["schemas"]["NoticeSpec"];
+            /**
+             * Prices
+             * @default
+             */
+            prices?: string;
+            recorded?: components["schemas"]["Recorded"] | null;
         };
         /**
          * Me
@@ -2862,6 +3212,23 @@ export interface components {
             key: components["schemas"]["ApiKeyModel"];
         };
         /**
+         * NewSimulation
+         * @description A scenario as in a scenario file; ``market.recorded.folder`` is ``.`` for the recordings that come with it.
+         */
+        NewSimulation: {
+            /**
+             * Recordings
+             * @default []
+             */
+            recordings?: components["schemas"]["RecordingModel"][];
+            /**
+             * Replications
+             * @default 20
+             */
+            replications?: number;
+            scenario: components["schemas"]["Scenario"];
+        };
+        /**
          * NodeUsage
          * @description Measured use of a node.
          */
@@ -2872,6 +3239,27 @@ export interface components {
             memory_bytes: number;
             /** Name */
             name: string;
+        };
+        /**
+         * NoticeSpec
+         * @description How AWS warns; see `solvers.replay.market.Notice`.
+         */
+        NoticeSpec: {
+            /**
+             * Ahead S
+             * @default 120
+             */
+            ahead_s?: number;
+            /**
+             * Delay S
+             * @default 5
+             */
+            delay_s?: number;
+            /**
+             * Lost
+             * @default 0
+             */
+            lost?: number;
         };
         /**
          * Order
@@ -2899,6 +3287,93 @@ export interface components {
          */
         OrganizationRole: "owner" | "admin" | "member" | "viewer";
         /**
+         * Ours
+         * @description How our policy is run: planning, sharing of risk, the model of interruptions.
+         *
+         *     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
+         *     planner's for urgent plans, ``routine_work_limit`` for others, so that plans do not depend on the machine;
+         *     ``plan_s`` is how long a plan takes in simulated time, ``agent_s`` how long the agent takes to hear and to act.
+         *     ``model_file`` is another model than the carried one.
+         */
+        Ours: {
+            /**
+             * Agent S
+             * @default 1
+             */
+            agent_s?: number;
+            /**
+             * Bus Delay S
+             * @default 0.1
+             */
+            bus_delay_s?: number;
+            /**
+             * Capacity
+             * @default mixed
+             * @enum {string}
+             */
+            capacity?: "spot" | "on-demand" | "mixed";
+            /**
+             * Flag Ttl S
+             * @default 1800
+             */
+            flag_ttl_s?: number;
+            /**
+             * Max Loss Probability
+             * @default 1
+             */
+            max_loss_probability?: number;
+            /**
+             * Max Loss Share
+             * @default 0.5
+             */
+            max_loss_share?: number;
+            /**
+             * Max Pool Share
+             * @default 1
+             */
+            max_pool_share?: number;
+            /**
+             * Model
+             * @default true
+             */
+            model?: boolean;
+            /**
+             * Model File
+             * @default
+             */
+            model_file?: string;
+            /**
+             * Optimise Every H
+             * @default 6
+             */
+            optimise_every_h?: number;
+            /**
+             * Plan S
+             * @default 2
+             */
+            plan_s?: number;
+            /**
+             * Risk Premium
+             * @default 0.1
+             */
+            risk_premium?: number;
+            /**
+             * Routine Work Limit
+             * @default 6
+             */
+            routine_work_limit?: number;
+            /**
+             * Sharing
+             * @default true
+             */
+            sharing?: boolean;
+            /**
+             * Work Limit
+             * @default 2
+             */
+            work_limit?: number;
+        };
+        /**
          * Outcome
          * @description How something audited ended.
          * @enum {string}
@@ -2915,6 +3390,13 @@ export interface components {
         PageAnswer_AuditModel_: {
             /** Items */
             items: components["schemas"]["AuditModel"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** PageAnswer[ClientModel] */
+        PageAnswer_ClientModel_: {
+            /** Items */
+            items: components["schemas"]["ClientModel"][];
             /** Next */
             next?: string | null;
         };
@@ -2936,6 +3418,13 @@ export interface components {
         PageAnswer_PlanModel_: {
             /** Items */
             items: components["schemas"]["PlanModel"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** PageAnswer[SimulationModel] */
+        PageAnswer_SimulationModel_: {
+            /** Items */
+            items: components["schemas"]["SimulationModel"][];
             /** Next */
             next?: string | null;
         };
@@ -3157,6 +3646,43 @@ export interface components {
          */
         PolicySection: "karpenter" | "strategy" | "binpack" | "fallback" | "spread" | "rightsize" | "buffer" | "constraints" | "exclusions";
         /**
+         * PolicySpec
+         * @description A policy under a name. What is absent is as the scenario's ``ours`` says; other policies have no settings.
+         *
+         *     ``label`` is what results call it, the policy's own name unless given.
+         */
+        PolicySpec: {
+            /** Bus Delay S */
+            bus_delay_s?: number | null;
+            /** Capacity */
+            capacity?: ("spot" | "on-demand" | "mixed") | null;
+            /** Label */
+            label?: string | null;
+            /** Max Loss Probability */
+            max_loss_probability?: number | null;
+            /** Max Loss Share */
+            max_loss_share?: number | null;
+            /** Max Pool Share */
+            max_pool_share?: number | null;
+            /** Model */
+            model?: boolean | null;
+            /** Optimise Every H */
+            optimise_every_h?: number | null;
+            /**
+             * Policy
+             * @enum {string}
+             */
+            policy: "ours" | "on-demand" | "karpenter" | "cluster-autoscaler" | "refill" | "greedy" | "uniform-progress" | "omniscient";
+            /** Risk Premium */
+            risk_premium?: number | null;
+            /** Routine Work Limit */
+            routine_work_limit?: number | null;
+            /** Sharing */
+            sharing?: boolean | null;
+            /** Work Limit */
+            work_limit?: number | null;
+        };
+        /**
          * PongMessage
          * @description Yes.
          */
@@ -3293,6 +3819,64 @@ export interface components {
              * @enum {string}
              */
             type: "ready";
+        };
+        /**
+         * Recorded
+         * @description A market as it was recorded.
+         *
+         *     ``folder`` holds availability in the format of the SkyPilot spot traces. ``zones`` and ``types`` choose some of its
+         *     pools. ``as_type`` gives all of them another instance type. ``from_h`` and ``until_h`` cut the recording. The first
+         *     replication begins where that begins, further ones at random places of it. ``capacity`` is how many instances a pool
+         *     has that was seen up, by default more than anybody asks for; recordings that count instances keep their counts.
+         *     ``on_gap`` says what becomes of ticks that were not recorded: an error, or as the tick before them.
+         */
+        Recorded: {
+            /**
+             * As Type
+             * @default
+             */
+            as_type?: string;
+            /** Capacity */
+            capacity?: number | null;
+            /** Folder */
+            folder: string;
+            /**
+             * From H
+             * @default 0
+             */
+            from_h?: number;
+            /**
+             * On Gap
+             * @default refuse
+             * @enum {string}
+             */
+            on_gap?: "refuse" | "repair";
+            /**
+             * Types
+             * @default []
+             */
+            types?: string[];
+            /** Until H */
+            until_h?: number | null;
+            /**
+             * Zones
+             * @default []
+             */
+            zones?: string[];
+        };
+        /**
+         * RecordingModel
+         * @description What somebody has recorded of one pool: how many instances could be had at each tick.
+         */
+        RecordingModel: {
+            /** Available */
+            available: (number | null)[];
+            /** Instance Type */
+            instance_type: string;
+            /** Tick S */
+            tick_s: number;
+            /** Zone */
+            zone: string;
         };
         /**
          * Refresh
@@ -3563,6 +4147,66 @@ export interface components {
          */
         SagaStatus: "running" | "undoing" | "done" | "undone" | "stopped" | "dry_run";
         /**
+         * Scenario
+         * @description A batch of simulations. ``hours`` is the simulated time of one replication.
+         */
+        Scenario: {
+            /** Baseline */
+            baseline?: string | null;
+            /**
+             * @default {
+             *       "per_tenant": 1,
+             *       "tenants": 1
+             *     }
+             */
+            clusters?: components["schemas"]["Clusters"];
+            /**
+             * Hours
+             * @default 168
+             */
+            hours?: number;
+            market: components["schemas"]["MarketSpec"];
+            /** Name */
+            name: string;
+            /**
+             * @default {
+             *       "agent_s": 1,
+             *       "bus_delay_s": 0.1,
+             *       "capacity": "mixed",
+             *       "flag_ttl_s": 1800,
+             *       "max_loss_probability": 1,
+             *       "max_loss_share": 0.5,
+             *       "max_pool_share": 1,
+             *       "model": true,
+             *       "model_file": "",
+             *       "optimise_every_h": 6,
+             *       "plan_s": 2,
+             *       "risk_premium": 0.1,
+             *       "routine_work_limit": 6,
+             *       "sharing": true,
+             *       "work_limit": 2
+             *     }
+             */
+            ours?: components["schemas"]["Ours"];
+            /** Policies */
+            policies: components["schemas"]["PolicySpec"][];
+            /** Region */
+            region: string;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed?: number;
+            /**
+             * Types
+             * @default {}
+             */
+            types?: {
+                [key: string]: components["schemas"]["InstanceTypeSpec"];
+            };
+            workload: components["schemas"]["WorkloadSpec"];
+        };
+        /**
          * PartModel
          * @description One part of the platform. ``ms`` is how long it took to answer.
          */
@@ -3694,6 +4338,83 @@ export interface components {
              * Format: uuid
              */
             user_id: string;
+        };
+        /**
+         * SimulationModel
+         * @description A simulation. ``summary`` has each policy's figures with their intervals once it is completed.
+         */
+        SimulationModel: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Done */
+            done: number;
+            /** Ended At */
+            ended_at: string | null;
+            /** Error */
+            error: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Replications */
+            replications: number;
+            status: components["schemas"]["SimulationStatus"];
+            /** Summary */
+            summary: {
+                [key: string]: unknown;
+            };
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * SimulationStatus
+         * @description How a simulation stands.
+         * @enum {string}
+         */
+        SimulationStatus: "queued" | "running" | "completed" | "failed";
+        /**
+         * StatsAnswer
+         * @description All organisations together. Money is micro-USD per hour, of what runs now.
+         */
+        StatsAnswer: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Baseline Micro Usd Per H */
+            baseline_micro_usd_per_h: number;
+            /** Clusters */
+            clusters: number;
+            /** Clusters Active */
+            clusters_active: number;
+            /** Clusters Silent */
+            clusters_silent: number;
+            /** Cost Micro Usd Per H */
+            cost_micro_usd_per_h: number;
+            /** Nodes */
+            nodes: number;
+            /** Organizations */
+            organizations: number;
+            /** Plans Last Day */
+            plans_last_day: number;
+            /** Pods */
+            pods: number;
+            /** Pools Flagged */
+            pools_flagged: number;
+            /** Spot Nodes */
+            spot_nodes: number;
+            /** Users */
+            users: number;
         };
         /**
          * StepKind
@@ -3880,6 +4601,19 @@ export interface components {
             /** Workers */
             workers: components["schemas"]["WorkerModel"][];
         };
+        /**
+         * WorkloadSpec
+         * @description What runs: deployments and arrivals on clusters, or a job with a deadline.
+         */
+        WorkloadSpec: {
+            arrivals?: components["schemas"]["Arrivals"] | null;
+            /**
+             * Deployments
+             * @default []
+             */
+            deployments?: components["schemas"]["Deployment"][];
+            job?: components["schemas"]["Jobs"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -3910,6 +4644,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageAnswer_ActivityModel_"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clients_api_admin_clients_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                cursor?: string | null;
+                /** @description rows of the page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAnswer_ClientModel_"];
                 };
             };
             /** @description Not signed in, or the key is void */
@@ -4493,6 +5297,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SafeModeAnswer"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stats_api_admin_stats_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsAnswer"];
                 };
             };
             /** @description Not signed in, or the key is void */
@@ -8892,6 +9761,257 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_simulations_api_simulations_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                cursor?: string | null;
+                /** @description rows of the page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAnswer_SimulationModel_"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_simulation_api_simulations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSimulation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationModel"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_simulation_api_simulations__simulation_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                simulation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationModel"];
+                };
             };
             /** @description Not signed in, or the key is void */
             401: {
