@@ -7,6 +7,7 @@ there are set again at the start and every minute.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 import structlog
@@ -153,7 +154,8 @@ class RegistryService:
         return self._registry.map(now=self._services.clock.now(), region=region)
 
 
-def pools_of_regions() -> dict[str, int]:
+@cache
+def pools_of_regions() -> Mapping[str, int]:
     """How many Spot pools each region has, from the carried catalogue."""
     return {
         region: sum(offering.capacity_type is CapacityType.SPOT for offering in load_catalog(region).offerings)

@@ -3,7 +3,7 @@
 Every reader goes through `Field`, so that whatever is malformed is reported by object and path, never by a traceback.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -122,9 +122,9 @@ class Field:
         """A list of strings."""
         return tuple(element.text() for element in self.each())
 
-    def text_map(self) -> dict[str, str]:
-        """A map of strings to strings (labels, annotations, selectors)."""
-        return {key: value.text() for key, value in self.entries()}
+    def text_map(self, only: Collection[str] | None = None) -> dict[str, str]:
+        """A map of strings to strings (labels, annotations, selectors), or of it ``only`` some keys."""
+        return {key: value.text() for key, value in self.entries() if only is None or key in only}
 
     def one_of(self, choices: type[_Choice], default: _Choice) -> _Choice:
         """A member of an enumeration."""

@@ -12,6 +12,7 @@ from adapters.kubernetes.templates import group_nodes
 from domain import labels as keys
 from domain.market import CapacityType, Zone
 from domain.node import Effect, Node, NodeTemplate, Taint
+from domain.redaction import ANNOTATIONS
 
 _LEGACY_INSTANCE_TYPE = "beta.kubernetes.io/instance-type"
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
@@ -136,7 +137,7 @@ def _is_ready(node: Field) -> bool:
 
 
 def _do_not_disrupt(node: Field, labels: Mapping[str, str], *, leaving: bool) -> str:
-    annotations = node["metadata"]["annotations"].text_map()
+    annotations = node["metadata"]["annotations"].text_map(ANNOTATIONS)
     if leaving:
         return "it is being deleted already"
     for key in (keys.DO_NOT_DISRUPT, keys.SCALE_DOWN_DISABLED):

@@ -13,6 +13,7 @@ from adapters.kubernetes.rules import host_ports, pod_terms, spread_constraints,
 from adapters.kubernetes.selectors import node_terms
 from adapters.kubernetes.volumes import Volumes
 from domain import labels as keys
+from domain.redaction import ANNOTATIONS
 from domain.workload import Owner, Pod
 
 DAEMON_SET = "DaemonSet"
@@ -47,7 +48,7 @@ class PodReader:
             When it is malformed.
         """
         owner = direct_owner(field)
-        annotations = field["metadata"]["annotations"].text_map()
+        annotations = field["metadata"]["annotations"].text_map(ANNOTATIONS)
         is_mirror = keys.MIRROR_POD in annotations or (owner is not None and owner.kind == "Node")
         is_daemon = owner is not None and owner.kind == DAEMON_SET
         plain = self.template(field, namespace=namespace_of(field), name=field["metadata"]["name"].required_text())

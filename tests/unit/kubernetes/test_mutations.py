@@ -93,3 +93,10 @@ def test_every_field_may_be_missing_or_of_another_type(name: str) -> None:
                 container[key] = value
                 refused += read([*DUMPS[name][:index], mutant, *DUMPS[name][index + 1 :]]) is None
     assert refused > 100
+
+
+def test_an_annotation_that_nobody_reads_may_be_anything() -> None:
+    objects = copy.deepcopy(DUMPS["eks"])
+    for obj in objects:
+        obj["metadata"]["annotations"] = {"team.example.com/notes": []}
+    assert read(objects) == read([prune(copy.deepcopy(obj)) for obj in objects]) is not None
