@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from dataclasses import fields
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,6 +14,8 @@ from serve.gateway.problems import invalid
 from serve.schemas.base import without_nul
 from serve.schemas.clusters import ClusterPageAnswer, ClusterRowModel
 
+USUAL_ROWS = (50, 100, MAX_PAGE)
+"""Rows of a page that whoever has not thought about it asks for."""
 MOST_SKIPPED = 1_000_000
 """More clusters than an organisation has."""
 
@@ -59,9 +60,15 @@ async def _query(
 WhichClusters = Annotated[ClusterQuery, Depends(_query)]
 
 
+def is_first_look(query: ClusterQuery) -> bool:
+    """Whether it is what pages ask for when they open: worth keeping, and too few to fill Redis with on purpose."""
+    filtered = query.words or query.statuses or query.regions or query.modes
+    return not filtered and query.skip == 0 and query.limit in USUAL_ROWS
+
+
 def name_of(query: ClusterQuery) -> str:
-    """All that the answer to a query depends on."""
-    return " ".join(repr(getattr(query, field.name)) for field in fields(query))
+    """All that the answer to a first look depends on."""
+    return f"{query.sort} {query.descending} {query.limit}"
 
 
 def table_answer(table: ClusterTable, query: ClusterQuery) -> ClusterPageAnswer:

@@ -20,7 +20,7 @@ from serve.gateway.answers import drop, kept
 from serve.gateway.auditing import entry
 from serve.gateway.context import Gateway, GatewayDep
 from serve.gateway.problems import ProblemError, not_found, unavailable
-from serve.gateway.tables import WhichClusters, name_of, table_answer
+from serve.gateway.tables import WhichClusters, is_first_look, name_of, table_answer
 from serve.routes.connect import account_models
 from serve.routes.responses import CHANGES, OF_CLUSTER, SIGNED_IN
 from serve.schemas.clusters import (
@@ -67,6 +67,8 @@ async def list_clusters(caller: Viewer, query: WhichClusters, gateway: GatewayDe
             table = await tx.overviews.table(caller.home, query)
         return table_answer(table, query)
 
+    if not is_first_look(query):
+        return Response((await make()).model_dump_json(), media_type="application/json")
     return await kept(gateway, caller.home, f"clusters {name_of(query)}", ttl_s=LIST_KEPT_S, make=make)
 
 

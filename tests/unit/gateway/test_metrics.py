@@ -128,6 +128,15 @@ async def test_answers_are_kept_for_their_organisation_alone_and_made_anew_when_
     assert (await ask(spot, stranger, "/metrics/kpi"))["active_nodes"] == 0
 
 
+async def test_the_whole_table_is_kept_and_searches_are_asked_anew(spot: House) -> None:
+    owner, agent = await owner_and_agent(spot)
+    for params in ({}, {"q": "web"}):
+        assert (await ask(spot, owner, "/clusters", **params))["items"][0]["fleet"] is None
+    await run_fleet(spot, agent)
+    assert (await ask(spot, owner, "/clusters"))["items"][0]["fleet"] is None
+    assert (await ask(spot, owner, "/clusters", q="web"))["items"][0]["fleet"]["nodes"] == 4
+
+
 async def test_cards_are_there_without_redis(spot: House, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, agent = await owner_and_agent(spot)
     await run_fleet(spot, agent)
