@@ -164,11 +164,13 @@ class Cluster:
 
     def on_noticed(self, machine: Machine, ends_s: float) -> None:
         """The notice has come."""
+        machine.noticed = True
         self.policy.on_notice(machine, ends_s)
         self.settle()
 
     def on_gone(self, machine: Machine) -> None:
         """AWS has taken the node, with whatever was still on it."""
+        self.tally.unannounced += not machine.noticed
         for pod in list(machine.pods):
             self.tally.kills += 1
             self._unplace(pod)

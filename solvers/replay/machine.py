@@ -73,6 +73,7 @@ class Machine:
         "launched_s",
         "memory",
         "name",
+        "noticed",
         "number",
         "pods",
         "price",
@@ -99,7 +100,7 @@ class Machine:
         self.gpus = sum(amount for _, amount in room.extended)
         self.pods: dict[SimPod, None] = {}
         self.stage = Stage.BOOTING
-        self.going = self.replaced = False
+        self.going = self.noticed = self.replaced = False
         self.launched_s = 0.0
         self.template = "default"
 

@@ -59,6 +59,7 @@ def test_a_lost_notice_leaves_no_time_to_drain() -> None:
     told = play(Refill(), market([tape(falls_at_s=HOUR), tape("use1-b")], notice=Notice(lost=0.0)))
     assert silent.drained == 0
     assert silent.kills > told.kills
+    assert (silent.unannounced, told.unannounced) == (silent.interruptions, 0)
 
 
 def test_a_launch_is_refused_where_there_is_no_room() -> None:
