@@ -31,6 +31,9 @@ FOREIGN = re.compile("^(SPOTOPT_|AWS_|RAY_|DATABASE_URL$|REDIS_URL$)")
 """Variables of the caller's that the demo must not follow: it would find a real platform, or a real account."""
 
 
+SCRATCH = "tmp"
+"""For temporary files of all processes: some of Ray's leave theirs behind when they are ended."""
+
 SMALL: Mapping[str, str] = {
     "SPOTOPT_GATEWAY_REPLICAS": "1",
     "SPOTOPT_GATEWAY_REPLICAS_MAX": "2",
@@ -55,6 +58,7 @@ class Platform:
 def folder() -> Iterator[Path]:
     """A folder for one run, and what the platform keeps outside of it; both are gone afterwards."""
     path = Path(tempfile.mkdtemp(prefix="spotopt-demo-"))
+    (path / SCRATCH).mkdir()
     try:
         yield path
     finally:
@@ -63,9 +67,10 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(ray, ignore_errors=True)
 
 
-def clean_environment() -> dict[str, str]:
-    """The caller's environment without anything that leads to a real service."""
-    return {name: text for name, text in os.environ.items() if not FOREIGN.match(name)}
+def clean_environment(path: Path) -> dict[str, str]:
+    """The caller's environment without anything that leads to a real service; temporary files go into the folder."""
+    kept = {name: text for name, text in os.environ.items() if not FOREIGN.match(name)}
+    return kept | {"TMPDIR": str(path / SCRATCH)}
 
 
 @asynccontextmanager
@@ -86,7 +91,7 @@ async def starting(
     options += ["--dashboard-port", str(free_port("127.0.0.1", 8265)), "--json"]
     async with child(
         *("serve.cli.main", "up", *options),
-        environment=_environment(aws_url),
+        environment=_environment(path, aws_url),
         log=path / "demo-up.log",
         end_s=END_S,
         speaks=True,
@@ -149,7 +154,7 @@ async def set_mode(path: Path, organization: UUID, cluster: UUID, mode: Mode) ->
         await transaction.policies.set_section(cluster, PolicySection.STRATEGY, section, now=datetime.now(UTC))
 
 
-def _environment(aws_url: str) -> dict[str, str]:
+def _environment(path: Path, aws_url: str) -> dict[str, str]:
     aws = {
         "SPOTOPT_AWS_ENDPOINT_URL": aws_url,
         "SPOTOPT_AWS_ADVISOR_URL": aws_url + ADVISOR_PATH,
@@ -160,4 +165,4 @@ def _environment(aws_url: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-    return {**clean_environment(), **SMALL, **aws}
+    return {**clean_environment(path), **SMALL, **aws}

@@ -127,7 +127,7 @@ async def _agent(home: "Home", cluster: UUID, key: str, *, kubernetes: str, runn
     token = running.folder / f"{name}.token"
     token.write_text(home.cluster.token)
     token.chmod(0o600)
-    environment = platform.clean_environment() | {
+    environment = platform.clean_environment(running.folder) | {
         "API_URL": running.url,
         "CLUSTER_ID": str(cluster),
         "API_TOKEN": key,
