@@ -6,7 +6,7 @@ const MICRO = 1_000_000;
 /** US dollars below which cents matter. */
 const CENTS_BELOW_USD = 100;
 
-const locale = globalThis.navigator?.language;
+const locale = readersLocale();
 const moneyFormat = (digits: number) =>
   new Intl.NumberFormat(locale, {
     style: "currency",
@@ -29,7 +29,6 @@ const shares = {
   whole: new Intl.NumberFormat(locale, { style: "percent" }),
   fine: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }),
 };
-const dateTimeFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const preciseFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const clockFormat = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const monthFormat = new Intl.DateTimeFormat(locale, { month: "short", year: "2-digit" });
@@ -50,7 +49,11 @@ export const percent = (share: number): string => (Math.abs(share) < 0.1 ? share
 /** "1 node", "2 nodes". */
 export const plural = (amount: number, noun: string): string => `${count(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 
-export const dateTime = (iso: string): string => dateTimeFormat.format(new Date(iso));
+/** With a capital letter. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** With a capital letter and a full stop: the service tells what happened without either. */
+export const asSentence = (text: string): string => `${capital(text)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 export const precise = (iso: string): string => preciseFormat.format(new Date(iso));
 export const clock = (iso: string): string => clockFormat.format(new Date(iso));
 export const month = (iso: string): string => monthFormat.format(new Date(iso));
@@ -83,3 +86,12 @@ export function duration(seconds: number): string {
 export const cpus = (mcpu: number): string => decimal.format(mcpu / 1_000);
 /** Memory in GiB. */
 export const gib = (bytes: number): string => `${decimal.format(bytes / 2 ** 30)} GiB`;
+
+/** The reader's locale; the machine's own where a browser names one that Intl does not know, such as `en-US@posix`. */
+function readersLocale(): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(globalThis.navigator?.language)[0];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,6 +1,6 @@
 import { Drawer, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { precise } from "@/shared/format";
+import { asSentence, precise } from "@/shared/format";
 import { Facts } from "@/shared/ui/facts";
 import { Light } from "@/shared/ui/light";
 import { Failure, Loading } from "@/shared/ui/states";
@@ -31,7 +31,7 @@ export function Diff({ id, close }: { id: string; close: () => void }) {
         {query.isError && <Failure what="The entry" error={query.error} retry={() => void query.refetch()} />}
         {entry && (
           <>
-            {entry.text && <Text mb="md">{entry.text}</Text>}
+            {entry.text && <Text mb="md">{asSentence(entry.text)}</Text>}
             <Facts
               facts={[
                 ["When", precise(entry.at)],

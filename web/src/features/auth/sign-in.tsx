@@ -1,8 +1,9 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
-import { isEmail, isNotEmpty, useForm } from "@mantine/form";
+import { isNotEmpty, useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 import { api, dataOf } from "@/shared/api/client";
+import { mayBeEmail } from "./checks";
 import { AuthFrame } from "./frame";
 import { FormProblem } from "./problem";
 import { fieldErrors, useEnter } from "./session";
@@ -13,7 +14,7 @@ export function Component() {
   const form = useForm({
     mode: "uncontrolled",
     initialValues: { email: "", password: "" },
-    validate: { email: isEmail("Enter your e-mail address"), password: isNotEmpty("Enter your password") },
+    validate: { email: mayBeEmail, password: isNotEmpty("Enter your password") },
   });
   const signIn = useMutation({
     mutationFn: async (values: { email: string; password: string }) => {

@@ -1,9 +1,10 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from "@mantine/core";
-import { isEmail, isNotEmpty, useForm } from "@mantine/form";
+import { isNotEmpty, useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, dataOf } from "@/shared/api/client";
+import { mayBeEmail } from "./checks";
 import { AuthFrame } from "./frame";
 import { FormProblem } from "./problem";
 import { fieldErrors, useEnter } from "./session";
@@ -20,7 +21,7 @@ export function Component() {
     initialValues: { organization: "", name: "", email: "", password: "" },
     validate: {
       organization: isNotEmpty("Enter the name of your organisation"),
-      email: isEmail("Enter your e-mail address"),
+      email: mayBeEmail,
       password: (value) => (value.length < SHORTEST_PASSWORD ? `Use at least ${SHORTEST_PASSWORD} characters` : null),
     },
   });

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { api, dataOf } from "@/shared/api/client";
 import { sentence } from "@/shared/api/errors";
 import type { Cluster, ClusterDetail } from "@/shared/api/types";
-import { count, cpus, gib } from "@/shared/format";
+import { asSentence, capital, count, cpus, gib } from "@/shared/format";
 import { Facts } from "@/shared/ui/facts";
 import { Light, type Tone } from "@/shared/ui/light";
 import { When } from "@/shared/ui/when";
@@ -94,9 +94,9 @@ function Checks({ cluster }: { cluster: Cluster }) {
       <Stack gap={6}>
         {query.data.checks.map((check) => (
           <div key={check.name}>
-            <Light tone={CHECK_TONES[check.state] ?? "idle"}>{check.name}</Light>
+            <Light tone={CHECK_TONES[check.state] ?? "idle"}>{capital(check.name)}</Light>
             <Text size="sm" c="dimmed" ml={16}>
-              {check.detail}
+              {check.detail && asSentence(check.detail)}
             </Text>
           </div>
         ))}
@@ -114,7 +114,7 @@ function Story({ story }: { story: readonly Readonly<Record<string, string>>[] }
       <Timeline bulletSize={12} lineWidth={1} color="gray">
         {story.toReversed().map(({ at = "", text, ...rest }) => (
           <Timeline.Item key={`${at}${text ?? JSON.stringify(rest)}`}>
-            <Text size="sm">{text ?? Object.values(rest).join(" ")}</Text>
+            <Text size="sm">{asSentence(text ?? Object.values(rest).join(" "))}</Text>
             {at !== "" && (
               <Text size="xs" c="dimmed">
                 <When at={at} />

@@ -1,10 +1,11 @@
 import { SegmentedControl, Skeleton, Text } from "@mantine/core";
+import { IconChartBar } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { fromMicro, month, usd, usdCompact } from "@/shared/format";
 import { useSearch } from "@/shared/search";
 import { type Bar, Bars } from "@/shared/ui/bars";
 import { Panel } from "@/shared/ui/page";
-import { Failure } from "@/shared/ui/states";
+import { Empty, Failure } from "@/shared/ui/states";
 import { projectionQuery } from "./queries";
 
 /** Months before and after this one. */
@@ -39,7 +40,12 @@ export function Projection() {
       {query.isError && !query.data && (
         <Failure what="The projection" error={query.error} retry={() => void query.refetch()} />
       )}
-      {query.data && (
+      {query.data && !query.data.months.some((one) => one.baseline_micro_usd > 0) && (
+        <Empty title="No figures yet" icon={<IconChartBar size={28} />}>
+          They begin with the first snapshot of a cluster.
+        </Empty>
+      )}
+      {query.data?.months.some((one) => one.baseline_micro_usd > 0) && (
         <>
           <Bars
             label="Spend and savings by month"

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { Link, useParams } from "react-router";
 import { clusterQuery } from "@/shared/api/queries";
 import type { PlanBody, PlanDetail } from "@/shared/api/types";
-import { count, plural } from "@/shared/format";
+import { asSentence, count, plural } from "@/shared/format";
 import { useSearch } from "@/shared/search";
 import { Page, Panel } from "@/shared/ui/page";
 import { PlanState } from "@/shared/ui/plan-state";
@@ -71,7 +71,7 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
     <Page title={`Plan ${plan.generation}`} about={about} actions={<Decide plan={plan} body={body} name={name} />}>
       {plan.status_reason !== "" && (
         <Alert color={plan.status === "failed" ? "red" : "gray"} variant="light">
-          {plan.status_reason}
+          {asSentence(plan.status_reason)}
         </Alert>
       )}
       {body.unschedulable.length > 0 && (

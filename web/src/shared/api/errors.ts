@@ -1,5 +1,7 @@
 /** What can go wrong with a call, sorted by what the page does next. */
 
+import { asSentence } from "@/shared/format";
+
 interface Problem {
   type?: string;
   title?: string;
@@ -51,7 +53,5 @@ export function isPassing(error: unknown): boolean {
 /** A sentence for people. */
 export function sentence(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text === ""
-    ? "Something went wrong."
-    : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return text === "" ? "Something went wrong." : asSentence(text);
 }

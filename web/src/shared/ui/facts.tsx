@@ -8,7 +8,7 @@ export function Facts({ facts }: { facts: readonly (readonly [string, ReactNode]
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd data-figure>{value}</dd>
+          <dd>{value}</dd>
         </div>
       ))}
     </dl>
