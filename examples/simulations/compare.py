@@ -24,9 +24,7 @@ found = simulate(batches, folder, InProcess(), on_done=lambda done, total: click
 # %% Means with their intervals, and differences to the baseline paired within replications
 for policy in found.policies():
     saving, lost = found.figure(policy, "saving"), found.figure(policy, "lost_pod_min")
-    print(
-        f"{policy:16} saves {saving.mean:.1%} ± {saving.half_width:.1%}, loses {lost.mean:.0f} ± {lost.half_width:.0f}"
-    )
+    click.echo(f"{policy:16} saves {saving.mean:.1%} ± {saving.half_width:.1%}, loses {lost.mean:.0f} pod-minutes")
 
 # %% All rows, for questions of one's own: which market was the hardest for us?
 rows = pq.read_table(folder / "results.parquet").to_pylist()
