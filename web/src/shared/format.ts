@@ -32,7 +32,8 @@ const shares = {
 const preciseFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const clockFormat = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const monthFormat = new Intl.DateTimeFormat(locale, { month: "short", year: "2-digit" });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+/** Words of sentences, so in the language of the page. */
+const relative = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto", style: "short" });
 
 /** US dollars: with cents while they matter. */
 export const usd = (value: number): string =>

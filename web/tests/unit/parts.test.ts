@@ -125,7 +125,7 @@ describe("formats", () => {
     expect([percent(0.012), percent(0.65)]).toEqual(["1.2%", "65%"]);
   });
   test("times are told relative to now", () => {
-    expect([ago("2026-10-01T11:59:58Z"), ago("2026-10-01T11:57:00Z")]).toEqual(["just now", "3 min. ago"]);
+    expect([ago("2026-10-01T11:59:58Z"), ago("2026-10-01T11:57:00Z")]).toEqual(["just now", "3 min ago"]);
   });
   test.each([
     [0.25, "250 ms"],

@@ -85,7 +85,7 @@ function Zone({ group, width, side, scene, pointed, point }: ZoneProps) {
   return (
     <div>
       <div className={classes.zone}>
-        <strong>{group.zone || "Zone not known"}</strong> {about(group)}
+        <strong>{group.zone || "Nodes that go"}</strong> {about(group, scene.map.sized)}
       </div>
       <div className={classes.layers} style={{ height: group.height }}>
         {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a canvas is neither; arrow keys go from node to node */}
@@ -93,7 +93,7 @@ function Zone({ group, width, side, scene, pointed, point }: ZoneProps) {
           ref={base}
           role="application"
           aria-roledescription="node map"
-          aria-label={`${side === "before" ? "Now" : "Planned"}, ${group.zone || "zone not known"}: ${plural(group.places.length, "node")}. Arrow keys go from node to node.`}
+          aria-label={`${side === "before" ? "Now" : "Planned"}, ${group.zone || "nodes that go"}: ${plural(group.places.length, "node")}. Arrow keys go from node to node.`}
           tabIndex={0}
           style={{ height: group.height }}
           onPointerMove={move}
@@ -108,11 +108,11 @@ function Zone({ group, width, side, scene, pointed, point }: ZoneProps) {
   );
 }
 
-function about({ places }: Group): string {
+function about({ places }: Group, sized: boolean): string {
   const cost = places.reduce((sum, { node }) => sum + (node.usdPerH ?? 0), 0);
   const vcpus = places.reduce((sum, { node }) => sum + node.vcpus, 0);
   const full = places.reduce((sum, { node }) => sum + node.fill * node.vcpus, 0) / Math.max(1, vcpus);
-  return `${plural(places.length, "node")} · ${usd(cost)}/h · ${percent(full)} full`;
+  return `${plural(places.length, "node")} · ${usd(cost)}/h${sized ? ` · ${percent(full)} full` : ""}`;
 }
 
 /** Whether an element is in sight or close to it. */

@@ -66,12 +66,14 @@ function useFonts(): boolean {
 
 function Side({ title, nodes, children }: { title: string; nodes: readonly MapNode[]; children: React.ReactNode }) {
   const vcpus = nodes.reduce((sum, node) => sum + node.vcpus, 0);
+  const known = nodes.every((node) => node.mcpu > 0);
   return (
     <div className={classes.side}>
       <div className={classes.sideTitle}>
         <Text fw={620}>{title}</Text>
         <Text size="sm" c="dimmed" data-figure>
-          {plural(nodes.length, "node")}, {count(vcpus)} vCPUs
+          {plural(nodes.length, "node")}
+          {known && `, ${count(vcpus)} vCPUs`}
         </Text>
       </div>
       {children}
@@ -96,7 +98,9 @@ function Legend({ scene: { map, ink, by } }: { scene: Scene }) {
         goes
       </Swatch>
       <Swatch stroke={ink.good}>new</Swatch>
-      <span>A box is as large as its vCPUs, filled as far as it is used.</span>
+      <span>
+        A box is as large as its vCPUs, {map.sized ? "filled as far as its pods request" : "with each pod drawn alike"}.
+      </span>
     </>
   );
 }
@@ -144,12 +148,12 @@ function Tip({ map, pointed }: { map: PlanMap; pointed: Pointed }) {
       className={classes.tip}
       style={low ? { left, bottom: window.innerHeight - pointed.y + 12 } : { left, top: pointed.y + 16 }}
     >
-      {pod ? <PodTip map={map} pod={pod} place={pointed.pod ?? -1} /> : <NodeTip node={node} />}
+      {pod ? <PodTip map={map} pod={pod} place={pointed.pod ?? -1} /> : <NodeTip node={node} sized={map.sized} />}
     </div>
   );
 }
 
-function NodeTip({ node }: { node: MapNode }) {
+function NodeTip({ node, sized }: { node: MapNode; sized: boolean }) {
   return (
     <>
       <strong>{node.name}</strong>
@@ -167,7 +171,7 @@ function NodeTip({ node }: { node: MapNode }) {
         <dt>Pods</dt>
         <dd>
           {count(node.pods.length)}
-          {node.mcpu > 0 && `, ${percent(node.fill)} full`}
+          {sized && node.mcpu > 0 && `, ${percent(node.fill)} full`}
         </dd>
         {node.usdPerH !== null && (
           <>

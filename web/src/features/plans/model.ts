@@ -49,6 +49,9 @@ export interface Background {
   requests?: Readonly<Record<string, readonly [number, number]>>;
 }
 
+/** What a vCPU of a general-purpose type costs an hour on demand: tells the size of a node by its price. */
+const USD_PER_VCPU_H = 0.05;
+
 type Draft = Omit<MapNode, "pods" | "shares" | "fill"> & { keys: string[] };
 
 export function mapOf(body: PlanBody & Background): PlanMap {
@@ -97,13 +100,6 @@ function remembered(body: PlanBody, after: readonly Draft[], whys: Map<string, s
   const stayed = after
     .filter((node) => node.state === "stays")
     .map((node) => ({ ...node, keys: [...node.keys.filter((key) => !came.has(key)), ...(left.get(node.name) ?? [])] }));
-  const priced = after.filter((node) => node.usdPerH);
-  const usdPerVcpu =
-    sum(priced, (node) => node.usdPerH ?? 0) /
-    Math.max(
-      1,
-      sum(priced, (node) => node.vcpus),
-    );
   const gone = body.actions
     .filter((action) => action.kind === "terminate")
     .map((action): Draft => {
@@ -114,7 +110,7 @@ function remembered(body: PlanBody, after: readonly Draft[], whys: Map<string, s
         zone: "",
         capacityType: "unknown",
         usdPerH: price,
-        vcpus: price && usdPerVcpu > 0 ? Math.max(1, Math.round(price / usdPerVcpu)) : 4,
+        vcpus: Math.max(1, Math.round((price ?? 0) / USD_PER_VCPU_H)),
         mcpu: 0,
         bytes: 0,
         state: "goes",

@@ -22,7 +22,7 @@ export function Empty({ title, children, icon, action }: EmptyProps) {
           {icon}
         </div>
       )}
-      <Title order={3} size="h4">
+      <Title order={2} size="h4">
         {title}
       </Title>
       <Text c="dimmed" maw={460}>
