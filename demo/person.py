@@ -22,8 +22,12 @@ DISCOVERY_S = 45.0
 POLL_S = 1.0
 
 
+class SessionEndedError(RejectedError):
+    """The access token opens nothing any more: it lasts a quarter of an hour, which a busy machine may need."""
+
+
 class Person:
-    """Somebody who is signed in.
+    """Somebody with a password.
 
     Parameters
     ----------
@@ -31,15 +35,33 @@ class Person:
         A client whose base URL is the platform's.
     """
 
-    def __init__(self, http: httpx.AsyncClient, tenant: Tenant, *, token: str, organization: UUID) -> None:
-        self._http, self._token = http, token
+    def __init__(self, http: httpx.AsyncClient, tenant: Tenant, *, password: str) -> None:
+        self._http, self._password = http, password
+        self._token = ""
         self.tenant = tenant
-        self.organization = organization
+        self.organization = UUID(int=0)
+
+    async def sign_up(self) -> None:
+        """Come as somebody new, with an organisation of their own."""
+        tenant = self.tenant
+        body = {"email": tenant.email, "password": self._password, "name": tenant.person}
+        made = await _call(self._http, "POST", "/api/auth/signup", body=body | {"organization": tenant.organization})
+        self.organization, self._token = UUID(made["organization_id"]), made["session"]["access_token"]
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
-        """One call; raises RejectedError or TransientError with what the platform says."""
-        headers = {"Authorization": f"Bearer {self._token}"}
-        return await _call(self._http, method, path, body=body, headers=headers)
+        """One call, after signing in anew where the session has ended.
+
+        Raises
+        ------
+        RejectedError, TransientError
+            With what the platform says.
+        """
+        try:
+            return await self._once(method, path, body)
+        except SessionEndedError:
+            credentials = {"email": self.tenant.email, "password": self._password}
+            self._token = (await _call(self._http, "POST", "/api/auth/token", body=credentials))["access_token"]
+            return await self._once(method, path, body)
 
     async def link(self, world: "World") -> UUID:
         """Link the AWS account and have the role tried; our id of the account. Discovery begins by itself then."""
@@ -74,17 +96,8 @@ class Person:
         made = await self.call("POST", "/api/clusters/install", {"cluster_id": str(cluster), "label": "demo"})
         return str(made["api_key"])
 
-
-async def sign_up(http: httpx.AsyncClient, tenant: Tenant, password: str) -> Person:
-    """Somebody new, with an organisation of their own."""
-    body = {
-        "email": tenant.email,
-        "password": password,
-        "organization": tenant.organization,
-        "name": tenant.person,
-    }
-    made = await _call(http, "POST", "/api/auth/signup", body=body)
-    return Person(http, tenant, token=made["session"]["access_token"], organization=UUID(made["organization_id"]))
+    async def _once(self, method: str, path: str, body: object) -> Any:
+        return await _call(self._http, method, path, body=body, headers={"Authorization": f"Bearer {self._token}"})
 
 
 async def _call(
@@ -96,5 +109,7 @@ async def _call(
         raise TransientError(f"{method} {path}: {type(err).__name__}: {err}") from err
     if answer.is_success:
         return answer.json() if answer.content else None
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise SessionEndedError(f"{method} {path}: {answer.text[:500]}")
     kind = TransientError if answer.status_code >= 500 or answer.status_code == 429 else RejectedError
     raise kind(f"{method} {path} answers {answer.status_code}: {answer.text[:500]}")

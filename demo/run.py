@@ -16,7 +16,7 @@ import httpx
 from demo import platform
 from demo.children import child
 from demo.clusters.workloads import AGENT
-from demo.person import Person, sign_up
+from demo.person import Person
 from demo.platform import Platform
 from demo.screen import Account, Screen
 from demo.world import PACE, TENANTS, Pace
@@ -108,7 +108,8 @@ async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -
     people, accounts = [], [Account(who="admin", email=running.admin_email, password=running.admin_password)]
     for tenant in TENANTS:
         password = secrets.token_urlsafe(12)
-        people.append(await sign_up(http, tenant, password))
+        people.append(Person(http, tenant, password=password))
+        await people[-1].sign_up()
         accounts.append(Account(who=tenant.organization, email=tenant.email, password=password))
     screen.where(running.url, accounts)
     return people
