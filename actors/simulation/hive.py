@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from actors.risk.evidence import Evidence
 from actors.risk.flags import ALL, FlagChange
@@ -27,15 +26,13 @@ class Hive:
 
     Parameters
     ----------
-    start
-        Simulated time 0 (UTC).
     bus_delay_s
         From evidence to the flag in clusters of other organisations.
     """
 
-    def __init__(self, agenda: Agenda, start: datetime, *, ttl_s: int, bus_delay_s: float) -> None:
+    def __init__(self, agenda: Agenda, *, ttl_s: int, bus_delay_s: float) -> None:
         self.registry = RiskRegistry(settings=RiskSettings(ttl_s=ttl_s))
-        self._agenda, self._start, self._bus_delay_s = agenda, start, bus_delay_s
+        self._agenda, self._bus_delay_s = agenda, bus_delay_s
         self._members: list[_Member] = []
 
     def join(self, organisation: str, hear: Hear) -> None:
@@ -51,10 +48,6 @@ class Hive:
                 own = member.organisation == evidence.organisation
                 delay_s = min(OWN_DELAY_S, self._bus_delay_s) if own else self._bus_delay_s
                 self._agenda.at(self._agenda.now_s + delay_s, _told, (member, change))
-
-    def now(self) -> datetime:
-        """Simulated time (UTC)."""
-        return self._start + timedelta(seconds=self._agenda.now_s)
 
 
 def _told(subject: tuple[_Member, FlagChange]) -> None:

@@ -107,7 +107,6 @@ class Ours(Bystander):
         self._ids = 0
         self._reported_s = -REPORT_EVERY_S
         self._actions: dict[Machine, list[str]] = {}
-        self._named: dict[str, Machine] = {}
         self._believed_s = 0.0
         self._loss_per_month = 0.0
         self._plans: dict[int, tuple[Plan, Decision]] = {}

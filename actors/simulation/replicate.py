@@ -71,8 +71,7 @@ class Replicator:
         def make(cluster: Cluster) -> Ours:
             whose = "" if ours.sharing else cluster.tenant
             if whose not in hives:
-                hives[whose] = Hive(
-                    world.agenda, stage.start, ttl_s=ours.flag_ttl_s, bus_delay_s=ours.bus_delay_s
+                hives[whose] = Hive(world.agenda, ttl_s=ours.flag_ttl_s, bus_delay_s=ours.bus_delay_s
                 )  # fmt: skip
             return Ours(stage, hives[whose], hazards, conduct=conduct)
 

@@ -1,6 +1,5 @@
 """Tapes from recorded availability: a window of what was seen, for each replication another one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +43,3 @@ def capacity_steps(counts: Counts, *, tick_s: float, most: int) -> tuple[tuple[f
     room = np.where(counts >= most, PLENTY, np.floor(counts)).astype(np.int64)
     at = np.flatnonzero(np.diff(room, prepend=room[0] - 1))
     return tuple((at * tick_s).tolist()), tuple(room[at].tolist())
-
-
-def share_up(counts: Sequence[Counts]) -> float:
-    """Share of all ticks with any capacity."""
-    return float(np.mean([series > 0 for series in counts]))

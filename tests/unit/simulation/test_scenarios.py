@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.scenarios import parse_scenario, read_scenario
+from adapters.scenarios.read import schema
 from adapters.traces.openb import read_arrivals
 from adapters.traces.prices import read_price_table
 from adapters.traces.skypilot import read_recordings
@@ -30,6 +31,10 @@ policies:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_a_scenario(path: Path) -> None:
     assert read_scenario(path).policies
+
+
+def test_the_committed_schema_is_that_of_the_program() -> None:
+    assert json.loads((EXAMPLES[0].parents[2] / "docs" / "scenario.schema.json").read_text()) == schema()
 
 
 def test_a_policy_may_stand_by_its_name_alone() -> None:
