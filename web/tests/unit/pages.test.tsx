@@ -97,6 +97,19 @@ describe("clusters", () => {
   });
 });
 
+describe("adding a cluster", () => {
+  test("one that discovery has found is connected under its account, and its install command is shown", async () => {
+    const { user, asked } = open("/clusters?add=1");
+    await user.click(await screen.findByRole("combobox", { name: "Found in your AWS accounts" }));
+    await user.click(await screen.findByText(/^batch · eu-central-1/));
+    await user.click(screen.getByRole("button", { name: "Connect" }));
+    await user.click(await screen.findByRole("button", { name: "Show the install command" }));
+    expect(await screen.findByText(/helm upgrade --install/)).toBeVisible();
+    const sent = asked.find((request) => request.url.endsWith("/connect"));
+    expect(await sent?.json()).toEqual({ name: "batch", region: "eu-central-1", account_id: uuid(10, 1) });
+  });
+});
+
 describe("a plan", () => {
   test("is approved after its difference was shown, and its progress is followed", async () => {
     const { user, world } = open(PLAN);

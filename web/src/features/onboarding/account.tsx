@@ -5,9 +5,9 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, dataOf } from "@/shared/api/client";
 import { ApiError, sentence } from "@/shared/api/errors";
+import { keys } from "@/shared/api/queries";
 import type { Invitation } from "@/shared/api/types";
 import { Copyable } from "@/shared/ui/copy";
-import { ACCOUNTS } from "./accounts";
 import { Permissions } from "./permissions";
 
 /** Links an AWS account: its number, the stack that makes the role, the test of the role. */
@@ -63,7 +63,7 @@ function Role({ invitation, next }: { invitation: Invitation; next: () => void }
   const verify = useMutation({
     mutationFn: () =>
       dataOf(api.POST("/api/connect/verify", { body: { account_id: invitation.account_id, role_arn: role.trim() } })),
-    onSettled: () => client.invalidateQueries({ queryKey: ACCOUNTS }),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.accounts }),
   });
   return (
     <Stack mt="lg" align="flex-start">

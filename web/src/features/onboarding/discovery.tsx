@@ -3,11 +3,10 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { api, dataOf } from "@/shared/api/client";
 import { sentence } from "@/shared/api/errors";
-import { keys } from "@/shared/api/queries";
+import { discoverQuery, keys } from "@/shared/api/queries";
 import type { FoundCluster } from "@/shared/api/types";
 import { plural } from "@/shared/format";
 import { Failure, Loading } from "@/shared/ui/states";
-import { discoverQuery } from "./accounts";
 import { type Scan, useScans } from "./scans";
 import classes from "./wizard.module.css";
 

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { keys } from "@/shared/api/queries";
 import { follow } from "@/shared/api/socket";
-import { ACCOUNTS } from "./accounts";
 
 /** How far discovery is in an account. */
 export interface Scan {
@@ -48,12 +48,12 @@ export function useScans(): Scan[] {
     () =>
       follow("/api/connect/stream", {
         state: () => undefined,
-        resync: () => void client.invalidateQueries({ queryKey: ACCOUNTS }),
+        resync: () => void client.invalidateQueries({ queryKey: keys.accounts }),
         message: (message) => {
           const id = text(message.account_id);
           if (id === "") return;
           setScans((before) => new Map(before).set(id, told(before.get(id), message)));
-          if (message.type === "ended") void client.invalidateQueries({ queryKey: ACCOUNTS });
+          if (message.type === "ended") void client.invalidateQueries({ queryKey: keys.accounts });
         },
       }),
     [client],

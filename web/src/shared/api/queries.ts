@@ -32,6 +32,7 @@ export const keys = {
   plans: (id: string) => ["cluster", id, "plans"] as const,
   plan: (id: string, planId: string) => ["cluster", id, "plans", planId] as const,
   jobs: (id: string) => ["cluster", id, "jobs"] as const,
+  accounts: ["accounts"] as const,
   metrics: ["metrics"] as const,
   activity: ["activity"] as const,
 };
@@ -91,3 +92,9 @@ export const plansQuery = (id: string) =>
         }),
       ),
   });
+
+/** What discovery has found, and how it stands with each AWS account. */
+export const discoverQuery = queryOptions({
+  queryKey: [...keys.accounts, "discover"],
+  queryFn: ({ signal }) => dataOf(api.GET("/api/clusters/discover", { signal })),
+});
