@@ -11,6 +11,7 @@ from typing import Any, cast
 import ray
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
+from ray.util import list_named_actors
 
 from domain.errors import TransientError
 
@@ -91,6 +92,11 @@ def find(name: str) -> ActorHandle[Any]:
         return ray.get_actor(name, namespace=NAMESPACE)
     except ValueError as err:
         raise TransientError(f"actor {name} is not running") from err
+
+
+def names() -> tuple[str, ...]:
+    """All our actors that run, those too that were started by whoever needed them first."""
+    return tuple(sorted(one["name"] for one in list_named_actors(all_namespaces=True) if one["namespace"] == NAMESPACE))
 
 
 def stop(name: str) -> None:

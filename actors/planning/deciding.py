@@ -30,7 +30,12 @@ def decided(order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog) 
     The decision, and the nodes that it removes.
     """
     circumstances = order.circumstances
-    uncovered = {name: module for name, module in circumstances.going.items() if name not in circumstances.covered}
+    here = {node.name for node in whole.nodes}
+    uncovered = {
+        name: module
+        for name, module in circumstances.going.items()
+        if name in here and name not in circumstances.covered
+    }
     shop = Shop(catalog=catalog, policy=order.policy, avoid=frozenset(order.excluded_pools))
     proposals = [
         _left_to_others(one, circumstances)

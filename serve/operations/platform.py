@@ -152,8 +152,9 @@ class Platform:
         with self._channel.step("gateway and Serve"):
             cluster.stop_serve(self._settings, self._application)
         with self._channel.step("actors"):
-            for spec in reversed(self._specs):
-                runtime.stop(spec.name)
+            known = [spec.name for spec in reversed(self._specs)]
+            for name in (*known, *(name for name in runtime.names() if name not in known)):
+                runtime.stop(name)
         with self._channel.step("Ray"):
             ray.shutdown()
 

@@ -58,6 +58,8 @@ PERIODIC = (
     SWEEP_ORPHANS,
     "discover accounts",
     "refresh prices",
+    "reckon fleets",
+    "savings by the hour",
     "judge risk models",
     "upkeep",
 )

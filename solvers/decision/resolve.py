@@ -125,7 +125,8 @@ class _Table:
         past = sorted(one.at for one in self.facts.disruptions if since < one.at <= self.now)
         budget = max(self.policy.window_nodes, int(self.policy.window_share * len(self.facts.nodes)))
         used = len(past) + self._removed(Concern.SAVING)
-        if used + len(proposal.removes) <= budget:
+        # A part that is larger than the window has it to itself: it can be made no smaller, and would never go at all.
+        if used + len(proposal.removes) <= budget or (budget and not used):
             return None
         text = f"{used} nodes were disrupted within {self.policy.window_s / 60:.0f} minutes, {budget} may be"
         again_at = past[0] + timedelta(seconds=self.policy.window_s) if past else None

@@ -236,3 +236,13 @@ WRONG: dict[str, Any] = {
 def test_what_cannot_be_meant_is_refused(what: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         WRONG[what]()
+
+
+def test_a_change_that_is_larger_than_the_window_goes_when_nothing_else_has_gone() -> None:
+    facts, policy = make_facts(*"abcdef"), make_policy(window_share=0.34)
+    large = make_proposal(removes=("a", "b", "c", "d"))
+    assert chosen(decide(large, facts=facts, policy=policy)) == ["p1"]
+    disrupted = make_facts(*"abcdef", disruptions=(Disruption(template="general", at=ago(60)),))
+    assert rules(decide(large, facts=disrupted, policy=policy)) == {"p1": Rule.WINDOW}
+    closed = make_policy(window_share=0.0, window_nodes=0)
+    assert rules(decide(large, facts=facts, policy=closed)) == {"p1": Rule.WINDOW}

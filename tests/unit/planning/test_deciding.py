@@ -138,3 +138,9 @@ def test_a_decision_is_stored_and_read_again() -> None:
     decision, _ = decided(wanted, plan, whole, catalog=make_catalog())
     assert decision.chosen[0].payback_h is None
     assert decision_from_json(decision_to_json(decision)) == decision
+
+
+def test_a_node_that_has_gone_since_is_nothing_to_decide_on() -> None:
+    going = Circumstances(going={"gone": Module.INTERRUPTION}, limits=DecisionPolicy(window_share=1.0))
+    decision = decide(order(circumstances=going))
+    assert [one.proposal.removes for one in decision.chosen] == [("a",)]
