@@ -14,7 +14,8 @@ from domain.snapshot import Snapshot
 from solvers.decision import Decision, Facts, NodeState, Refusal, Rule, resolve
 from solvers.decision.parts import Shop, parts_of
 
-_URGENT = (Priority.INTERRUPTION, Priority.PENDING)
+URGENT = (Priority.INTERRUPTION, Priority.PENDING)
+"""Plans that place what has no place, and move nothing else."""
 
 
 def decided(order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog) -> tuple[Decision, tuple[Leaving, ...]]:
@@ -41,7 +42,7 @@ def decided(order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog) 
         _left_to_others(one, circumstances)
         for one in parts_of(plan, whole, going=uncovered, shop=shop, observed_at=order.observed_at)
     ]
-    put_off = [one for one in proposals if order.priority in _URGENT and one.concern is Concern.SAVING]
+    put_off = [one for one in proposals if order.priority in URGENT and one.concern is Concern.SAVING]
     decision = resolve(
         [one for one in proposals if one not in put_off],
         facts=_facts(order, whole),

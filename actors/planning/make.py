@@ -7,11 +7,12 @@ from uuid import UUID
 
 import structlog
 
-from actors.planning.deciding import decided
+from actors.planning.deciding import URGENT, decided
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.scoring.risk import RegionRisk, with_risk
 from adapters.catalog import LiveFigures, load_catalog
 from adapters.kubernetes.snapshot import snapshot_from_objects
+from domain.commands import Priority
 from domain.delta import ObjectSet
 from domain.documents.plan_json import cluster_of, plan_to_json
 from domain.errors import InvariantError, RejectedError, TransientError
@@ -57,7 +58,9 @@ def _planned(order: PlanOrder, ask_risk: AskRisk | None, ask_market: AskMarket |
     objects = list(ObjectSet.from_bytes(order.objects).objects())
     whole = snapshot_from_objects(objects, region=None, zones=(), observed_at=order.observed_at, from_scratch=False)
     circumstances = order.circumstances
-    snapshot = without_nodes(whole, tuple(circumstances.going), covered=circumstances.covered)
+    snapshot = without_nodes(_to_be_placed(order, whole), tuple(circumstances.going), covered=circumstances.covered)
+    if order.priority in URGENT:
+        snapshot = held_still(snapshot)
     risk = _risk(order, whole, ask_risk)
     catalog = load_catalog(snapshot.region, zones=snapshot.zones, live=_live(order, whole, ask_market))
     catalog = without_pools(with_risk(catalog, risk), order.excluded_pools)
@@ -95,6 +98,23 @@ def _risk(order: PlanOrder, snapshot: Snapshot, ask_risk: AskRisk | None) -> Reg
     except TransientError as err:
         log.warning("a plan is made with the risk of the catalogue", cluster=order.cluster, error=str(err))
         return None
+
+
+def _to_be_placed(order: PlanOrder, whole: Snapshot) -> Snapshot:
+    """Pods that wait while another plan is at work were most likely evicted by it, onto nodes that are on their way.
+
+    A replacement buys nothing for them. Those that wait for another reason still wait when that plan has ended.
+    """
+    if order.priority is not Priority.INTERRUPTION or not order.circumstances.busy:
+        return whole
+    return replace(whole, pods=tuple(pod for pod in whole.pods if pod.node_name))
+
+
+def held_still(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with nothing to be moved: an urgent plan places what has lost its place, on room there is or new."""
+    why = "an urgent plan leaves it alone"
+    nodes = tuple(replace(node, do_not_disrupt=node.do_not_disrupt or why) for node in snapshot.nodes)
+    return replace(snapshot, nodes=nodes)
 
 
 def without_nodes(snapshot: Snapshot, names: Sequence[str], *, covered: frozenset[str] = frozenset()) -> Snapshot:

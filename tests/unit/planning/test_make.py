@@ -1,5 +1,6 @@
 """From an order to a plan: the whole way on the example cluster, and what happens when there is none."""
 
+import copy
 import gzip
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,13 +47,16 @@ def order(objects: list[dict], **changed) -> PlanOrder:
     return replace(made, **changed)
 
 
-def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_flagged_pools(example) -> None:
+def test_a_replacement_plan_gives_every_pod_of_lost_nodes_a_place_outside_flagged_pools_and_moves_no_other(
+    example,
+) -> None:
     whole = snapshot_from_objects(example, region=None, zones=(), observed_at=NOW, from_scratch=False)
-    lost = next(node.name for node in whole.nodes if sum(p.node_name == node.name for p in whole.pods) > 5)
-    circumstances = Circumstances(going={lost: Module.INTERRUPTION})
+    lost = {node.name for node in whole.nodes[::2]}
+    circumstances = Circumstances(going=dict.fromkeys(sorted(lost), Module.INTERRUPTION))
     first = make_plan(order(example, circumstances=circumstances))
     assert first.plan is not None, first.failure
     launched = [n for n in first.plan.nodes if not n.existing and n.capacity_type is CapacityType.SPOT]
+    assert launched
     flagged = tuple(
         Pool(region=whole.region, zone_id=zone.id, instance_type=node.instance_type)
         for node in launched
@@ -64,8 +68,8 @@ def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_fla
     plan = answer.plan
     assert (plan.generation, plan.parent) == (4, 3)
     assert plan_from_json(answer.document) == plan
-    assert lost not in {node.name for node in plan.nodes}
-    moved = {pod.key for pod in whole.pods if pod.node_name == lost and not (pod.is_daemon or pod.is_mirror)}
+    assert not lost & {node.name for node in plan.nodes}
+    moved = {pod.key for pod in whole.pods if pod.node_name in lost and not (pod.is_daemon or pod.is_mirror)}
     assert moved <= {pod for node in plan.nodes for pod in node.pods} | {pod.pod for pod in plan.unschedulable}
     used = {
         Pool(region=whole.region, zone_id=node.zone.id, instance_type=node.instance_type)
@@ -73,11 +77,12 @@ def test_a_replacement_plan_gives_every_pod_of_the_lost_node_a_place_outside_fla
         if not node.existing and node.capacity_type is CapacityType.SPOT
     }
     assert not used & set(flagged)
-    assert all(action.node != lost for action in plan.actions if action.kind is not ActionKind.LAUNCH)
+    assert {action.kind for action in plan.actions} == {ActionKind.LAUNCH}
+    waiting = {pod.key for pod in whole.pods if not pod.node_name}
+    assert {pod for node in plan.nodes if not node.existing for pod in node.pods} <= moved | waiting
     assert answer.decision is not None
-    (chosen,) = [one.proposal for one in answer.decision.chosen if one.proposal.module is Module.INTERRUPTION]
-    assert chosen.removes == (lost,)
-    assert [one.node for one in answer.leaving] == [lost]
+    chosen = [one.proposal for one in answer.decision.chosen if one.proposal.module is Module.INTERRUPTION]
+    assert {name for one in chosen for name in one.removes} == lost == {one.node for one in answer.leaving}
 
 
 def test_a_cluster_that_cannot_be_planned_is_an_answer_that_says_why(example) -> None:
@@ -115,3 +120,20 @@ def test_flagged_pools_lose_their_spot_offers_and_keep_on_demand() -> None:
     assert here == [CapacityType.ON_DEMAND]
     assert len(left.offerings) == len(catalog.offerings) - 1
     assert left.notes[-1].startswith("1 Spot pools")
+
+
+def test_a_replacement_buys_nothing_for_pods_that_another_plan_has_evicted(example) -> None:
+    example = copy.deepcopy(example)
+    whole = snapshot_from_objects(example, region=None, zones=(), observed_at=NOW, from_scratch=False)
+    lost, *evicted = [node.name for node in whole.nodes[::2]]
+    objects = [each for each in example if each["kind"] != "Node" or each["metadata"]["name"] not in evicted]
+    for each in objects:
+        if each["kind"] == "Pod" and each["spec"].get("nodeName") in evicted:
+            del each["spec"]["nodeName"]
+            each["status"] = {"phase": "Pending"}
+    going = {lost: Module.INTERRUPTION}
+    alone = make_plan(order(objects, circumstances=Circumstances(going=going)))
+    beside = make_plan(order(objects, circumstances=Circumstances(going=going, busy=dict.fromkeys(evicted, "3"))))
+    assert alone.plan is not None
+    assert beside.plan is not None
+    assert sum(not node.existing for node in beside.plan.nodes) < sum(not node.existing for node in alone.plan.nodes)
