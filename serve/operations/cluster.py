@@ -154,6 +154,7 @@ def stop_serve(settings: Settings, application: Application) -> None:
 
     with contextlib.suppress(ray.exceptions.RayError):
         if settings.ray_address:
-            ray_serve.delete(application.name)
+            # Not waited for: proxies of a cluster drain for half a minute, which they do without us as well.
+            ray_serve.delete(application.name, _blocking=False)
         else:
             ray_serve.shutdown()  # type: ignore[no-untyped-call]
