@@ -68,12 +68,13 @@ def _planned(order: PlanOrder, ask_risk: AskRisk | None, ask_market: AskMarket |
     used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
     notes = tuple(dict.fromkeys((*whole.notes, *catalog.notes, *made.notes)))
     plan = replace(made, generation=order.generation, parent=order.parent, notes=notes)
-    decision, leaving = decided(order, plan, with_prices(whole, catalog), catalog=catalog)
+    seen = with_prices(whole, catalog)
+    decision, leaving = decided(order, plan, seen, catalog=catalog)
     return PlanAnswer(
         request=order.request,
         cluster=order.cluster,
         plan=plan,
-        document=plan_to_json(plan, cluster=cluster_of(used, catalog)).encode(),
+        document=plan_to_json(plan, cluster=cluster_of(used, catalog), before=seen).encode(),
         decision=decision,
         leaving=leaving,
     )

@@ -175,6 +175,13 @@ class PlanModel(_Model):
     seed: int
     trace: list[ProgressModel]
     notes: Annotated[list[str], Field(description="what was left out or assumed, and why")]
+    running: Annotated[
+        list[NodeModel] | None, Field(description="the nodes as they were, where that was written with the plan")
+    ] = None
+    requests: Annotated[
+        dict[str, tuple[Count, Count]] | None,
+        Field(description="what each pod requests, by namespace/name: thousandths of a CPU, bytes of memory"),
+    ] = None
 
 
 def plan_schema() -> dict[str, Any]:

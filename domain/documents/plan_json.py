@@ -47,14 +47,18 @@ def cluster_of(snapshot: Snapshot, catalog: Catalog) -> schema.ClusterModel:
     )
 
 
-def plan_to_json(plan: Plan, *, cluster: schema.ClusterModel | None = None) -> str:
+def plan_to_json(plan: Plan, *, cluster: schema.ClusterModel | None = None, before: Snapshot | None = None) -> str:
     """One JSON object, indented, ending without a line break."""
-    return plan_document(plan, cluster=cluster).model_dump_json(indent=2)
+    return plan_document(plan, cluster=cluster, before=before).model_dump_json(indent=2)
 
 
-def plan_document(plan: Plan, *, cluster: schema.ClusterModel | None = None) -> schema.PlanModel:
-    """The plan as the model that is written."""
+def plan_document(
+    plan: Plan, *, cluster: schema.ClusterModel | None = None, before: Snapshot | None = None
+) -> schema.PlanModel:
+    """The plan as the model that is written; with what ran ``before``, so that both can be drawn side by side."""
     return schema.PlanModel(
+        running=_running(before) if before is not None else None,
+        requests=_requests(before) if before is not None else None,
         schema_version=schema.SCHEMA_VERSION,
         cluster=cluster,
         gap=plan.gap,
@@ -115,6 +119,25 @@ def _node_model(node: PlannedNode) -> schema.NodeModel:
         pods=list(node.pods),
         **{name: getattr(node, name) for name in same},
     )
+
+
+def _running(before: Snapshot) -> list[schema.NodeModel]:
+    pods: dict[str, list[str]] = {node.name: [] for node in before.nodes}
+    for pod in before.pods:
+        if pod.node_name in pods:
+            pods[pod.node_name].append(pod.key)
+    same = ("name", "instance_type", "zone", "capacity_type", "template", "price_usd_per_h", "interruption_per_month",
+            "allocatable", "labels", "taints")  # fmt: skip
+    return [
+        _node_model(
+            PlannedNode(existing=True, pods=tuple(pods[node.name]), **{name: getattr(node, name) for name in same})
+        )
+        for node in before.nodes
+    ]
+
+
+def _requests(before: Snapshot) -> dict[str, tuple[int, int]]:
+    return {pod.key: (pod.requests.cpu_mcpu, pod.requests.memory_bytes) for pod in before.pods}
 
 
 def _planned_node(node: schema.NodeModel) -> PlannedNode:

@@ -68,6 +68,11 @@ def test_a_replacement_plan_gives_every_pod_of_lost_nodes_a_place_outside_flagge
     plan = answer.plan
     assert (plan.generation, plan.parent) == (4, 3)
     assert plan_from_json(answer.document) == plan
+    written = orjson.loads(answer.document)
+    assert {node["name"]: len(node["pods"]) for node in written["running"]} == {
+        node.name: sum(pod.node_name == node.name for pod in whole.pods) for node in whole.nodes
+    }
+    assert written["requests"].keys() == {pod.key for pod in whole.pods}
     assert not lost & {node.name for node in plan.nodes}
     moved = {pod.key for pod in whole.pods if pod.node_name in lost and not (pod.is_daemon or pod.is_mirror)}
     assert moved <= {pod for node in plan.nodes for pod in node.pods} | {pod.pod for pod in plan.unschedulable}

@@ -212,7 +212,24 @@ export interface components {
              * @description what the planned nodes cost, USD per hour
              */
             planned_cost_usd_per_h: number;
+            /**
+             * Requests
+             * @description what each pod requests, by namespace/name: thousandths of a CPU, bytes of memory
+             * @default null
+             */
+            requests?: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            } | null;
             risk: components["schemas"]["RiskChangeModel"];
+            /**
+             * Running
+             * @description the nodes as they were, where that was written with the plan
+             * @default null
+             */
+            running?: components["schemas"]["NodeModel"][] | null;
             /**
              * Saving Usd Per H
              * @description USD per hour
