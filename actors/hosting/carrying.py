@@ -7,7 +7,7 @@ the same commands out again meets what is already there.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -90,7 +90,9 @@ async def store(
     await _store_plans(tx, cluster, commands, now=now)
     queued = [one for one in commands if isinstance(one, QueueAction) and one.expires_at > now]
     if queued and key is not None:
-        await tx.actions.queue([_signed(cluster, one, key=key, now=now) for one in queued])
+        # A microsecond apart: what is queued together is handed out in this order, a node closed before it is emptied.
+        at = [now + timedelta(microseconds=number) for number in range(len(queued))]
+        await tx.actions.queue([_signed(cluster, one, key=key, now=at[n]) for n, one in enumerate(queued)])
     for command in commands:
         if isinstance(command, WithdrawActions):
             ids = [UUID(action_id) for action_id in command.action_ids]

@@ -176,6 +176,7 @@ async def test_an_interruption_is_cordoned_and_drained_by_signed_actions_before_
         told = [await anext(heard) for _ in range(2)]
     actions = await queued(world)
     assert [action.kind for action in actions] == [AgentActionKind.CORDON, AgentActionKind.DRAIN]
+    assert actions[0].created_at < actions[1].created_at
     for action in actions:
         signed = SignedAction(
             cluster=str(CLUSTER),
