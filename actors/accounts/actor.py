@@ -17,6 +17,9 @@ from domain.errors import SpotOptimizerError
 AT_ONCE = 8
 """Accounts that one process looks into at once: their calls share its 24 threads (`adapters.aws.calls`)."""
 
+LOOK_S = 600.0
+"""Longest look into one account; the next round begins anew."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,7 +56,9 @@ class AccountScout(Shell):
     async def _one(self, organization_id: UUID, account_id: UUID) -> str:
         async with self._at_once:
             try:
-                return await self._discoverer.look(organization_id, account_id)
-            except SpotOptimizerError as err:
-                log.warning("a discovery has failed", account=str(account_id), error=str(err))
-                return f"failed: {err}"
+                async with asyncio.timeout(LOOK_S):
+                    return await self._discoverer.look(organization_id, account_id)
+            except (SpotOptimizerError, TimeoutError) as err:
+                reason = str(err) or f"took longer than {LOOK_S:.0f} s"
+                log.warning("a discovery has failed", account=str(account_id), error=reason)
+                return f"failed: {reason}"

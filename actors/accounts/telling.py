@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import orjson
@@ -43,9 +43,10 @@ class Teller:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # A cancellation that meets the end of a call to Redis may be lost with it: it is repeated until it is heard.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=EVERY_S)
             await self._tell_latest()
 
     async def ended(self, status: str, *, reason: str = "", clusters: int = 0, instances: int = 0) -> None:
