@@ -43,7 +43,7 @@ class Teller:
         try:
             yield
         finally:
-            # A cancellation that meets the end of a call to Redis may be lost with it: it is repeated until it is heard.
+            # A cancellation that meets the end of a call to Redis may be lost: it is repeated until it is heard.
             while not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=EVERY_S)
