@@ -266,9 +266,7 @@ def test_a_hundred_nodes_and_three_thousand_pods_are_told_as_they_are(crowd: Hom
         agent.wait(lambda: crowd.service.objects.equals(expected(crowd, "/api/v1/pods", "Pod"), "Pod"))
 
 
-@pytest.mark.skipif(
-    "SPOTOPT_SCALE" not in os.environ, reason="two minutes on the clock: SPOTOPT_SCALE=1, quiet machine"
-)
+@pytest.mark.skipif("SPOTOPT_SCALE" not in os.environ, reason="held against the clock: SPOTOPT_SCALE=1")
 def test_twenty_nodes_of_a_hundred_are_emptied_in_time(crowd: Home) -> None:
     going = {f"node-{number}" for number in range(GOING)}
     with crowd.agent() as agent:
