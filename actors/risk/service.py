@@ -57,17 +57,20 @@ class RegistryService:
 
     async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
         """Take evidence in and set flags; storage follows with the report of the same, or at the next tick."""
+        return await self._take_in(_row(cluster_id, organization_id, evidence))
+
+    async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
+        """Take evidence in: flags first, so that others are protected at once, then storage."""
         row = _row(cluster_id, organization_id, evidence)
+        verdict = await self._take_in(row)
+        await self._keep(row.id)
+        return verdict
+
+    async def _take_in(self, row: PoolEvidence) -> Verdict:
         verdict = self._registry.observe(_evidence(row))
         if verdict.accepted:
             self._unstored[row.id] = (row, verdict.changes)
         await self._publish(verdict.changes)
-        return verdict
-
-    async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
-        """Take evidence in: flags first, so that others are protected at once, then storage."""
-        verdict = await self.warn(cluster_id, organization_id, evidence)
-        await self._keep(_row(cluster_id, organization_id, evidence).id)
         return verdict
 
     async def _publish(self, changes: Sequence[FlagChange]) -> None:
