@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from domain import co_interruption as co
 from domain.market import CapacityType, Catalog
 from domain.node import Node
 from domain.plan import Plan, PlannedNode
@@ -36,18 +37,32 @@ class Fleet:
         return self.by_pool.get(pool, 0) / self.vcpus if self.vcpus else 0.0
 
     def probability_of_losing_over(self, share: float) -> float:
-        """Probability per month that the pools lost hold more than a share of all vCPUs.
+        """Probability per month that more than a share of all vCPUs is lost at once.
 
-        Exact for pools that are lost independently, each as a whole: the distribution of the lost vCPUs is built pool
-        by pool.
+        By `domain.co_interruption`: what pools lose on their own in any window of the month, and what each shock to a
+        type or a zone takes. The distribution of the lost vCPUs is built pool by pool.
         """
+        most = math.floor(share * self.vcpus + TOLERANCE)
+        rate = {pool: -math.log1p(-min(loss, co.MOST_PROBABLE)) for pool, loss in self.loss.items() if loss > 0}
+        quiet = 1 - self._over(most, {pool: -math.expm1(-co.ALONE_SHARE * each / co.WINDOWS_PER_MONTH)
+                                      for pool, each in rate.items()})  # fmt: skip
+        shocks = 0.0
+        for kind, place in ((co.TYPE_SHOCK, 0), (co.ZONE_SHOCK, 1)):
+            for name in {pool[place] for pool in rate}:
+                hit = {pool: each for pool, each in rate.items() if pool[place] == name}
+                per_month = kind.share * max(hit.values()) / kind.takes
+                odds = {pool: kind.share * each / per_month for pool, each in hit.items()}
+                shocks += per_month * self._over(most, odds)
+        return 1 - math.pow(quiet, co.WINDOWS_PER_MONTH) * math.exp(-shocks)
+
+    def _over(self, most: int, odds: dict[PoolKey, float]) -> float:
         lost = np.zeros(self.vcpus + 1)
         lost[0] = 1.0
-        for pool, vcpus in self.by_pool.items():
+        for pool, chance in odds.items():
             taken = np.zeros_like(lost)
-            taken[vcpus:] = lost[: len(lost) - vcpus]
-            lost = (1 - self.loss[pool]) * lost + self.loss[pool] * taken
-        return float(lost[math.floor(share * self.vcpus + TOLERANCE) + 1 :].sum())
+            taken[self.by_pool[pool] :] = lost[: len(lost) - self.by_pool[pool]]
+            lost = (1 - chance) * lost + chance * taken
+        return float(lost[most + 1 :].sum())
 
 
 def fleet(nodes: Iterable[Node | PlannedNode], catalog: Catalog) -> Fleet:

@@ -1,21 +1,33 @@
 """Interruption risk of a fleet: what AWS is expected to take, and how much of it at once.
 
-AWS takes capacity pool by pool. The model: within a month each Spot pool is lost as a whole or not at all, independent
-of the others, with the largest interruption probability of its nodes; on-demand nodes are never lost.
+AWS takes capacity pool by pool. The model: a Spot pool is lost as a whole, at the rate of the largest interruption
+probability of its nodes, alone or with others of its type or zone (`domain.co_interruption`); on-demand nodes are
+never lost.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from domain.co_interruption import (
+    ALONE_SHARE,
+    MOST_PROBABLE,
+    TYPE_SHOCK,
+    WINDOWS_PER_MONTH,
+    ZONE_SHOCK,
+    Shock,
+)
 from domain.market import CapacityType, Catalog
 from domain.node import Node
 from domain.plan import PlannedNode, Risk
 from domain.policy import Policy
 from domain.units import MCPU_PER_CPU
+
+BETWEEN = " in "
+"""What stands between instance type and zone in the words of `domain.market.Pool`."""
 
 ROUNDING_VCPU = 1e-6
 """A share of the vCPUs that floating point puts this little below a whole number is that number."""
@@ -59,7 +71,7 @@ class RiskNode:
     @property
     def pool(self) -> str:
         """Its capacity pool, in the words of `domain.market.Pool`."""
-        return f"{self.instance_type} in {self.zone_id}"
+        return f"{self.instance_type}{BETWEEN}{self.zone_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +87,34 @@ class Exposure:
         return self.spot.get(pool, 0) / self.vcpus if self.vcpus else 0.0
 
     def loss_probability(self, over: float) -> float:
-        """Probability per month that the pools lost hold more than a share ``over`` (0..1) of all vCPUs.
+        """Probability per month that more than a share ``over`` (0..1) of all vCPUs is lost at once.
 
-        Exact: the distribution of the vCPUs lost is built pool by pool, and what exceeds the share is summed apart so
-        that small probabilities keep their digits. Losing the very share is not losing more.
+        Counts shocks, each as it comes, and pools that fail by themselves within the same window of time. Losing the
+        very share is not losing more.
         """
         most = min(math.floor(over * self.vcpus + ROUNDING_VCPU), self.vcpus)
+        rates = {pool: -math.log1p(-min(self.loss[pool], MOST_PROBABLE)) for pool in self.spot}
+        alone = {pool: -math.expm1(-rate * ALONE_SHARE / WINDOWS_PER_MONTH) for pool, rate in rates.items()}
+        events = -WINDOWS_PER_MONTH * math.log1p(-self._beyond(most, alone))
+        for shock, group in _shocked(rates):
+            highest = max(group.values())
+            taken = {pool: shock.takes * rate / highest for pool, rate in group.items()}
+            events += shock.share * highest / shock.takes * self._beyond(most, taken)
+        return -math.expm1(-events)
+
+    def _beyond(self, most: int, taken: Mapping[str, float]) -> float:
+        """Probability that more than so many vCPUs go when each of some pools is taken with a probability of its own.
+
+        Exact: the distribution of the vCPUs lost is built pool by pool, and what exceeds ``most`` is summed apart so
+        that small probabilities keep their digits.
+        """
+        if sum(self.spot[pool] for pool in taken) <= most:
+            return 0.0
         within, beyond = np.zeros(most + 1), 0.0
         within[0] = 1.0
-        for pool, vcpus in self.spot.items():
-            lost = self.loss[pool] * within
+        for pool, probability in taken.items():
+            vcpus = self.spot[pool]
+            lost = probability * within
             beyond += float(lost[max(0, most + 1 - vcpus) :].sum())
             within -= lost
             within[vcpus:] += lost[: max(0, most + 1 - vcpus)]
@@ -135,3 +165,13 @@ def fleet_risk(nodes: Sequence[RiskNode], *, policy: Policy) -> Risk:
 def _vcpu(node: Node | PlannedNode, catalog: Catalog) -> int:
     kind = catalog.types.get(node.instance_type)
     return kind.vcpu if kind is not None else math.ceil(node.allocatable.cpu_mcpu / MCPU_PER_CPU)
+
+
+def _shocked(rates: Mapping[str, float]) -> Iterator[tuple[Shock, dict[str, float]]]:
+    """Pools that a shock can take together, with their rates; pools that are never lost belong to none."""
+    for shock, part in ((TYPE_SHOCK, 0), (ZONE_SHOCK, -1)):
+        groups: dict[str, dict[str, float]] = {}
+        for pool, rate in rates.items():
+            if rate > 0:
+                groups.setdefault(pool.split(BETWEEN)[part], {})[pool] = rate
+        yield from ((shock, group) for group in groups.values())

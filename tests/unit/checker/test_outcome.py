@@ -213,20 +213,23 @@ def test_a_share_may_not_grow_too_large_by_terminating_the_others() -> None:
     assert running(*nodes, share=0.5, actions=[cordon(1, "s2"), terminate(1, "s2")]) == {Rule.POOL_SHARE}
 
 
-def test_the_probability_of_losing_much_at_once_is_exact() -> None:
-    """Each pool is lost with probability 0.1: two of three with 3 * 0.1² * 0.9 + 0.1³ = 0.028."""
+def test_the_probability_of_losing_much_at_once_counts_shocks_to_a_type() -> None:
+    """Three zones, each lost at -ln 0.9 a month: 0.4 / 0.75 of that shocks, two or three of three taken with 0.844."""
     three = [planned_launch(f"new-{zone.id}", spot=True, zone=zone) for zone in ZONES]
-    assert fleet(*three, loss_share=0.5, probability=0.028) == set()
-    assert fleet(*three, loss_share=0.5, probability=0.0279) == {Rule.LOSS_PROBABILITY}
+    assert fleet(*three, loss_share=0.5, probability=0.0464) == set()
+    assert fleet(*three, loss_share=0.5, probability=0.0463) == {Rule.LOSS_PROBABILITY}
 
 
 def test_losing_exactly_the_share_is_not_losing_more() -> None:
-    """Pools of 4 and 2 vCPUs: more than a third goes with the larger (0.1), more than two thirds with both (0.01)."""
+    """Pools of 4 and 2 vCPUs: more than a third goes with the larger (0.1), more than two thirds with both.
+
+    A shock to their zone comes at 0.4 / 0.3 of -ln 0.9 a month, and takes both with 0.09.
+    """
     pools = [planned_launch("new-1", XLARGE, spot=True), planned_launch("new-2", LARGE, spot=True)]
     assert fleet(*pools, loss_share=1 / 3, probability=0.1) == set()
     assert fleet(*pools, loss_share=1 / 3, probability=0.099) == {Rule.LOSS_PROBABILITY}
-    assert fleet(*pools, loss_share=2 / 3, probability=0.01) == set()
-    assert fleet(*pools, loss_share=2 / 3, probability=0.0099) == {Rule.LOSS_PROBABILITY}
+    assert fleet(*pools, loss_share=2 / 3, probability=0.0126) == set()
+    assert fleet(*pools, loss_share=2 / 3, probability=0.0125) == {Rule.LOSS_PROBABILITY}
 
 
 def test_on_demand_nodes_are_never_lost() -> None:

@@ -137,10 +137,21 @@ def test_a_share_may_not_grow_beyond_the_limit_because_others_go() -> None:
 
 
 def test_a_loss_that_is_too_probable_is_spread_over_more_pools() -> None:
-    """Two pools of halves: more than 40 % goes with either (0.19). Five pools of fifths: with three of them (0.009)."""
+    """Of two pools with halves either is too much (0.19). No two of three fall together: each has a type and zone."""
     options = tuple(spot(f"p{i}", 0.02 + i / 1000) for i in range(5))
     policy = make_policy(max_pool_share=0.5, max_loss_share=0.4, max_loss_probability=0.01)
-    assert pools_of(chosen([Launch(options=options)] * 10, policy)) == {f"p{i}": 2 for i in range(5)}
+    assert pools_of(chosen([Launch(options=options)] * 10, policy)) == {"p0": 4, "p1": 4, "p2": 2}
+
+
+def test_zones_of_one_type_are_no_diversification_when_they_fall_together() -> None:
+    """Three zones of a type at 0.1 a month lose more than half with 0.046; three types in three zones hardly ever."""
+    zones = tuple(spot(f"a in z{i}", 0.02) for i in range(3))
+    types = tuple(spot(f"{kind} in z{i}", 0.03) for i, kind in enumerate("bcd"))
+    policy = make_policy(max_loss_share=0.5, max_loss_probability=0.02)
+    picked = chosen([Launch(options=(*zones, *types))] * 12, policy)
+    assert picked is not None
+    assert any(option.pool in {other.pool for other in types} for option in picked)
+    assert fleet_of(picked).loss_probability(0.5) <= 0.02
 
 
 def test_on_demand_takes_what_spot_pools_may_not() -> None:
@@ -185,7 +196,8 @@ def test_the_share_that_cannot_be_kept_is_named() -> None:
 
 
 def test_the_probability_that_cannot_be_kept_is_named() -> None:
-    launches, policy = [Launch(options=(spot("a"), spot("b")))] * 4, make_policy(max_loss_probability=0.001)
+    launches = [Launch(options=(spot("a in z1"), spot("a in z2")))] * 4
+    policy = make_policy(max_loss_probability=0.001)
     assert choose_offerings(launches, fixed=(), policy=policy) is None
     assert why_impossible(launches, fixed=(), policy=policy).startswith(
         "no choice was found that keeps the probability of losing more than 0.5 of the vCPUs in a month within 0.001"
