@@ -8,10 +8,10 @@ Notes
 -----
 Measured on the SkyPilot Spot traces (2022-10, 2023-02 and 2023-08; GPU types) by
 ``examples/simulations/co_interruption.py``: within 15 minutes of a pool's failure, another zone of the same type and
-region fails with a probability of 0.20 to 0.31 beyond chance, another type of the same zone with 0.06, another type of another
-zone with 0.01. A shock's ``share`` times ``takes`` is that probability. For types it is the highest of the three
-recordings, spread so that all zones of a type fall together as often as recorded; for zones, of which there is one
-recording, twice what was measured. For CPU types nothing is published: they are taken to be no better.
+region fails with a probability of 0.20 to 0.31 beyond chance, another type of the same zone with 0.06, another type of
+another zone with 0.01. A shock's ``share`` times ``takes`` is that probability. For types it is the highest of the
+three recordings, spread so that all zones of a type fall together as often as recorded; for zones, of which there is
+one recording, twice what was measured. For CPU types nothing is published: they are taken to be no better.
 """
 
 from dataclasses import dataclass

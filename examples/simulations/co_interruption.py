@@ -55,4 +55,5 @@ for recording in recordings:
         counts[relation(recording.series[one], recording.series[other])] += (together, seen * by_chance, seen)
     for what, (together, chance, seen) in sorted(counts.items()):
         beyond = (together - chance) / (seen - chance)
-        click.echo(f"{recording.name:40} {what:25} {together:5.0f} of {seen:5.0f}, by chance {chance:5.0f}: {beyond:.3f}")
+        counted = f"{together:.0f} of {seen:.0f}, {chance:.0f} by chance"
+        click.echo(f"{recording.name:40} {what:25} {counted:30} {beyond:.3f} beyond")
