@@ -24,7 +24,7 @@ class ClockActor(Shell):
         self._work: ClockWork
 
     async def _begin(self, services: Services) -> None:
-        clusters = RayClusters(services.settings.cluster_hosts)
+        clusters = RayClusters(services.settings.cluster_hosts, services.hub.bus)
         scouts = RayScouts(services.settings.account_scouts)
         jobs = (
             *platform_jobs(services, clusters, sweep_events=sweep_events),

@@ -21,7 +21,7 @@ class EventConsumerActor(Shell):
         self._waiting = Gauge("spotopt_events_waiting", description="Events that wait", tag_keys=("priority",))
 
     async def _begin(self, services: Services) -> None:
-        clusters = RayClusters(services.settings.cluster_hosts)
+        clusters = RayClusters(services.settings.cluster_hosts, services.hub.bus)
         self._consumer = EventConsumer(services, clusters, name=self._name)
         self._keep_running(self._consumer.run, what="events")
         self._keep_running(lambda: self._measure(services), what="gauges")

@@ -10,6 +10,7 @@ from ray.util.metrics import Gauge
 
 from actors import runtime
 from actors.cluster.inputs import Input
+from actors.early import EarlyEvidence, EarlyNotice, hear_notices, tell_registry
 from actors.execution.agents import ConfigPermit
 from actors.execution.aws import AccountEc2
 from actors.execution.sites import AccountSites
@@ -22,9 +23,8 @@ from actors.risk.copy import RiskCopy
 from actors.services import Services
 from actors.shell import Shell
 from adapters.redis import keys
-from adapters.redis.ports.bus import Gap
+from adapters.redis.ports.bus import Bus, Gap
 from domain.commands import ReportEvidence
-from domain.events import SpotInterruption
 from domain.market import Pool
 
 PLAN_TIMEOUT_S = 3_900.0
@@ -36,8 +36,9 @@ GAUGE_EVERY_S = 10.0
 class Actors:
     """Planner and registry as the host sees them: found by name when they are needed, found anew when they move."""
 
-    def __init__(self, copy: RiskCopy) -> None:
+    def __init__(self, copy: RiskCopy, bus: Bus) -> None:
         self._copy = copy
+        self._bus = bus
         self._handles: dict[str, ActorHandle[Any]] = {}
 
     async def plan(self, order: PlanOrder) -> PlanAnswer:
@@ -57,8 +58,8 @@ class Actors:
 
     async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
         """Have flags set ahead of the report of the same evidence."""
-        registry = await self._find(runtime.REGISTRY)
-        await answered(registry.warn.remote(cluster_id, organization_id, evidence), what=runtime.REGISTRY)
+        early = EarlyEvidence(cluster_id=cluster_id, organization_id=organization_id, evidence=evidence)
+        await tell_registry(self._bus, early)
 
     def flagged(self, region: str, organization_id: UUID) -> tuple[Pool, ...]:
         """Pools of a region that this organisation avoids now, from memory."""
@@ -84,7 +85,7 @@ class ClusterHost(Shell):
         self._risk = RiskCopy(services.hub, services.clock)
         self._keep_running(self._risk.run, what="copy of the flags")
         await asyncio.wait_for(self._risk.ready.wait(), timeout=runtime.CALL_TIMEOUT_S)
-        actors = Actors(self._risk)
+        actors = Actors(self._risk, services.hub.bus)
         hosts = services.settings.cluster_hosts
         self._host = Host(
             services,
@@ -95,6 +96,7 @@ class ClusterHost(Shell):
         )
         self._host.start()
         self._keep_running(lambda: self._follow_config(services), what="changes of the configuration")
+        self._keep_running(lambda: hear_notices(services.hub.bus, self._index, self._warn), what="early notices")
         self._keep_running(lambda: self._measure(services), what="gauges")
 
     async def report(self, report: Report) -> ReportAnswer:
@@ -106,11 +108,6 @@ class ClusterHost(Shell):
         """Have the state machine of a cluster handle something."""
         await self.ready()
         await self._host.tell(cluster_id, event)
-
-    async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
-        """Tell the registry of a notice that is still on its way here."""
-        await self.ready()
-        await self._host.warn(cluster_id, event)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""
@@ -141,6 +138,9 @@ class ClusterHost(Shell):
         """Store what is not stored yet."""
         await self.ready()
         await self._host.close()
+
+    async def _warn(self, notice: EarlyNotice) -> None:
+        await self._host.warn(notice.cluster_id, notice.event)
 
     async def _follow_config(self, services: Services) -> None:
         async with services.hub.bus.subscribe(keys.PLATFORM_CONFIG) as subscription:

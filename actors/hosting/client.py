@@ -10,8 +10,10 @@ from ray.exceptions import RayError, RayTaskError
 
 from actors import runtime
 from actors.cluster.inputs import Input
+from actors.early import EarlyNotice, tell_host
 from actors.hosting.ports import ClusterView, Report, ReportAnswer
 from actors.hosting.rendezvous import host_of
+from adapters.redis.ports.bus import Bus
 from domain.errors import SpotOptimizerError, TransientError
 from domain.events import SpotInterruption
 
@@ -25,10 +27,13 @@ class RayClusters:
     ----------
     hosts
         How many there are: `adapters.settings.Settings.cluster_hosts`.
+    bus
+        Carries what must be quick and may be lost.
     """
 
-    def __init__(self, hosts: int) -> None:
+    def __init__(self, hosts: int, bus: Bus) -> None:
         self._hosts = hosts
+        self._bus = bus
         self._handles: dict[int, ActorHandle[Any]] = {}
 
     async def report(self, report: Report) -> ReportAnswer:
@@ -42,7 +47,8 @@ class RayClusters:
 
     async def warn(self, cluster_id: UUID, event: SpotInterruption) -> None:
         """Tell the registry of a notice that is still on its way to its cluster."""
-        await self._call(cluster_id, "warn", cluster_id, event)
+        notice = EarlyNotice(cluster_id=cluster_id, event=event)
+        await tell_host(self._bus, host_of(str(cluster_id), self._hosts), notice)
 
     async def view(self, cluster_id: UUID) -> ClusterView:
         """How the cluster stands."""

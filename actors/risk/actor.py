@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ray.util.metrics import Counter, Histogram
 
+from actors.early import EarlyEvidence, hear_evidence
 from actors.risk.service import RegistryService
 from actors.risk.state import Explanation, PoolRisk, Verdict
 from actors.services import Services
@@ -32,6 +33,10 @@ class RiskRegistryActor(Shell):
         self._registry = RegistryService(services)
         await self._registry.start()
         self._keep_running(self._registry.run, what="risk registry")
+        self._keep_running(lambda: hear_evidence(services.hub.bus, self._warn), what="early evidence")
+
+    async def _warn(self, early: EarlyEvidence) -> None:
+        await self._registry.warn(early.cluster_id, early.organization_id, early.evidence)
 
     async def report(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> Verdict:
         """Take evidence in."""
@@ -41,11 +46,6 @@ class RiskRegistryActor(Shell):
         self._seconds.observe(time.monotonic() - started)
         self._evidence.inc(tags={"kind": str(evidence.kind)})
         return verdict
-
-    async def warn(self, cluster_id: UUID, organization_id: UUID, evidence: ReportEvidence) -> None:
-        """Set the flags that evidence leads to, ahead of its report."""
-        await self.ready()
-        await self._registry.warn(cluster_id, organization_id, evidence)
 
     async def clear(self, pool: Pool) -> bool:
         """Take the flags of a pool back."""

@@ -8,6 +8,8 @@ from domain.market import Pool
 # Channels (publish and subscribe; nothing that must survive)
 SYSTEM_LOGS = "system:logs"
 RISK_CHANGES = "risk:changes"
+EARLY_EVIDENCE = "risk:early"
+"""Evidence for the registry, ahead of its storage."""
 PLATFORM_CONFIG = "platform:config"
 """The names of settings of the platform that were changed just now; who misses one reads them anew after the gap."""
 CLUSTER_EVENTS_OF_ALL = "cluster:events:*"
@@ -28,6 +30,11 @@ HEARTBEATS_SEEN = "heartbeats:seen"
 """Sorted set of clusters by the time of their last heartbeat (UNIX ms)."""
 HEARTBEATS_LATEST = "heartbeats:latest"
 """Hash of the body of each cluster's last heartbeat."""
+
+
+def early_notices(host: int) -> str:
+    """The channel of notices for one host of clusters, ahead of their storage."""
+    return f"notices:early:{host}"
 
 
 def risk(pool: Pool) -> str:

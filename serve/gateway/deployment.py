@@ -54,7 +54,8 @@ class GatewayReplica:
         settings, forwarder = self._settings, LogForwarder()
         configure(settings, forwarder)
         async with services_of(settings) as services:
-            clusters, mailer = RayClusters(settings.cluster_hosts), mailer_of(settings, services.clock)
+            clusters = RayClusters(settings.cluster_hosts, services.hub.bus)
+            mailer = mailer_of(settings, services.clock)
             made = assemble(
                 services, clusters, mailer, workers=self._workers, passwords=Passwords(), forwarder=forwarder
             )
