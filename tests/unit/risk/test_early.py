@@ -1,4 +1,4 @@
-"""Notices ahead of their storage, over a bus in memory: who hears them, what a broken one does, what a slow one costs."""
+"""Notices ahead of their storage, over a bus in memory: who hears them, and what broken or slow ones cost others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
