@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from domain.wire.messages import EventsBody, Heartbeat, MetricsBody, RegisterRequest, ResultBody
 from serve.schemas.base import Problem
-from serve.schemas.messages import PortalMessage
+from serve.schemas.messages import DiscoveryMessage, PortalMessage
 
 OPENAPI_PATH = "/api/openapi.json"
 DOCS_PATH = "/api/docs"
@@ -28,11 +28,15 @@ a cookie and repeat the CSRF token in `X-CSRF-Token`. Agents send the key of the
 Errors are `application/problem+json` with a stable `type`; lists are paged by `limit` and `cursor`; every answer
 carries `X-Request-ID`, and `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`.
 
-WebSockets: `/api/clusters/heartbeat`, `/api/admin/logs`, `/api/admin/logs/live` open with `?ticket=` from
-`POST /api/auth/ws-ticket`; `/api/clusters/{cluster_id}/stream` is the agents' and takes their key in the header.
+WebSockets: `/api/clusters/heartbeat` says what `PortalMessage` lists, `/api/connect/stream` what `DiscoveryMessage`
+does; they, `/api/admin/logs`, `/api/admin/logs/live` and `/api/lab/stream/{experiment_id}` open with `?ticket=` from
+`POST /api/auth/ws-ticket`. `/api/clusters/{cluster_id}/stream` is the agents' and takes their key in the header.
 """
 
-_BESIDE_ENDPOINTS = (RegisterRequest, Heartbeat, MetricsBody, EventsBody, ResultBody, Problem, PortalMessage)
+_BESIDE_ENDPOINTS = (
+    *(RegisterRequest, Heartbeat, MetricsBody, EventsBody, ResultBody),
+    *(Problem, PortalMessage, DiscoveryMessage),
+)
 
 
 def install(app: FastAPI) -> None:

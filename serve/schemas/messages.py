@@ -1,4 +1,4 @@
-"""What the WebSocket of the portal says, for those who generate types; `serve.sockets.feed` writes it."""
+"""What the WebSockets of the portal say, for those who generate types; `serve.sockets` and `actors.accounts` say it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import Field, RootModel
 
+from adapters.aws.ports.discovery import Phase
+from domain.fleet import AccountStatus
 from domain.wire.socket import PingMessage, PongMessage
 from serve.schemas.base import Answer
 
@@ -89,3 +91,47 @@ AnyPortalMessage = (
 
 class PortalMessage(RootModel[Annotated[AnyPortalMessage, Field(discriminator="type")]]):
     """What `/api/clusters/heartbeat` says."""
+
+
+class AccountMessage(Answer):
+    """How an AWS account stands, and what was found there so far; told of each account after ``ready``."""
+
+    type: Literal["account"] = "account"
+    account_id: UUID
+    aws_account_id: str
+    status: AccountStatus
+    reason: str
+    clusters: int
+    instances: int
+
+
+class ProgressMessage(Answer):
+    """A discovery goes on: ``done`` of ``total`` steps of the whole account, and what it has found so far."""
+
+    type: Literal["progress"] = "progress"
+    account_id: UUID
+    aws_account_id: str
+    region: str
+    phase: Phase
+    done: int
+    total: int
+    clusters: int
+    instances: int
+
+
+class EndedMessage(Answer):
+    """A discovery has ended; ``reason`` says why it failed, where it did."""
+
+    type: Literal["ended"] = "ended"
+    account_id: UUID
+    status: AccountStatus
+    reason: str
+    clusters: int
+    instances: int
+
+
+AnyDiscoveryMessage = ReadyMessage | AccountMessage | ProgressMessage | EndedMessage | PingMessage | PongMessage
+
+
+class DiscoveryMessage(RootModel[Annotated[AnyDiscoveryMessage, Field(discriminator="type")]]):
+    """What `/api/connect/stream` says."""

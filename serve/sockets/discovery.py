@@ -3,12 +3,12 @@
 from functools import partial
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, WebSocket
 
 from adapters.redis import keys
 from adapters.redis.ports import Gap
 from serve.gateway.context import Gateway, gateway_of
+from serve.schemas.messages import AccountMessage
 from serve.sockets import guests
 from serve.sockets.connection import Connection
 from serve.sockets.feed import READY_TEXT
@@ -23,10 +23,11 @@ async def discovery(socket: WebSocket) -> None:
     gateway = gateway_of(socket)
     caller = await guests.member(socket, gateway)
     if caller is not None:
-        await serve_page(socket, gateway, caller, partial(_steps, gateway, caller.home))
+        await serve_page(socket, gateway, caller, partial(follow_discovery, gateway, caller.home))
 
 
-async def _steps(gateway: Gateway, organization_id: UUID, connection: Connection) -> None:
+async def follow_discovery(gateway: Gateway, organization_id: UUID, connection: Connection) -> None:
+    """Tell a page how each account of an organisation stands, then each step, until cancelled."""
     async with gateway.services.hub.bus.subscribe(keys.discovery(str(organization_id))) as steps:
         connection.put(READY_TEXT)
         await _tell_standing(gateway, organization_id, connection)
@@ -44,13 +45,12 @@ async def _tell_standing(gateway: Gateway, organization_id: UUID, connection: Co
         found = await tx.sites.of_organization(organization_id)
     for account in accounts:
         own = [cluster for cluster in found if cluster.account_id == account.id]
-        standing = {
-            "type": "account",
-            "account_id": str(account.id),
-            "aws_account_id": account.aws_account_id,
-            "status": account.status,
-            "reason": account.status_reason,
-            "clusters": len(own),
-            "instances": sum(cluster.node_count for cluster in own),
-        }
-        connection.put(orjson.dumps(standing).decode())
+        standing = AccountMessage(
+            account_id=account.id,
+            aws_account_id=account.aws_account_id,
+            status=account.status,
+            reason=account.status_reason,
+            clusters=len(own),
+            instances=sum(cluster.node_count for cluster in own),
+        )
+        connection.put(standing.model_dump_json())

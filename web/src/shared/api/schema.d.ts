@@ -1265,6 +1265,31 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountMessage
+         * @description How an AWS account stands, and what was found there so far; told of each account after ``ready``.
+         */
+        AccountMessage: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Aws Account Id */
+            aws_account_id: string;
+            /** Clusters */
+            clusters: number;
+            /** Instances */
+            instances: number;
+            /** Reason */
+            reason: string;
+            status: components["schemas"]["AccountStatus"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "account";
+        };
+        /**
          * AccountModel
          * @description A linked AWS account, and what it has last shown.
          *
@@ -2006,6 +2031,11 @@ export interface components {
             clusters: components["schemas"]["FoundClusterModel"][];
         };
         /**
+         * DiscoveryMessage
+         * @description What `/api/connect/stream` says.
+         */
+        DiscoveryMessage: components["schemas"]["ReadyMessage"] | components["schemas"]["AccountMessage"] | components["schemas"]["ProgressMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PingMessage"] | components["schemas"]["PongMessage"];
+        /**
          * Done
          * @description It is done.
          */
@@ -2044,6 +2074,29 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * EndedMessage
+         * @description A discovery has ended; ``reason`` says why it failed, where it did.
+         */
+        EndedMessage: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Clusters */
+            clusters: number;
+            /** Instances */
+            instances: number;
+            /** Reason */
+            reason: string;
+            status: components["schemas"]["AccountStatus"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ended";
         };
         /**
          * EventMessage
@@ -3516,6 +3569,12 @@ export interface components {
             why: string;
         };
         /**
+         * Phase
+         * @description What a discovery is at, in this order.
+         * @enum {string}
+         */
+        Phase: "sign_in" | "clusters" | "groups" | "instances" | "usage" | "done";
+        /**
          * PingMessage
          * @description Are you there? Answered by a pong with the same id.
          */
@@ -3761,6 +3820,35 @@ export interface components {
             title: string;
             /** Type */
             type: string;
+        };
+        /**
+         * ProgressMessage
+         * @description A discovery goes on: ``done`` of ``total`` steps of the whole account, and what it has found so far.
+         */
+        ProgressMessage: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Aws Account Id */
+            aws_account_id: string;
+            /** Clusters */
+            clusters: number;
+            /** Done */
+            done: number;
+            /** Instances */
+            instances: number;
+            phase: components["schemas"]["Phase"];
+            /** Region */
+            region: string;
+            /** Total */
+            total: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "progress";
         };
         /**
          * ProjectionAnswer
