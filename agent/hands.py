@@ -31,4 +31,7 @@ def make_hands(tools: Tools) -> Hands:
         await actions.resume()
         await asyncio.Event().wait()
 
-    return Hands(actuator=actions, guards=(guard,), parts={"drains": drains.run, "rollouts": see_to_rollouts})
+    parts = {"drains": drains.run, "rollouts": see_to_rollouts}
+    if settings.karpenter:
+        parts["node pools"] = actions.release_node_pools
+    return Hands(actuator=actions, guards=(guard,), parts=parts)

@@ -31,6 +31,7 @@ from agent.supervision import Part, Supervisor
 from agent.telemetry import Telemetry
 from agent.version import version
 from agent.watching.cluster import Cluster
+from agent.watching.kinds import KINDS, NODE_POOL
 from agent.watching.usage import Usage
 from domain.wire.messages import RegisterRequest
 
@@ -152,7 +153,13 @@ class Agent:
         self.configuration.follow(hands.actuator.configure)
         for guard in hands.guards:
             self.configuration.follow(guard.configure)
-        self._cluster = Cluster(self._tools.kubernetes, self._tools.clock, events=self._outbox, guards=hands.guards)
+        self._cluster = Cluster(
+            self._tools.kubernetes,
+            self._tools.clock,
+            events=self._outbox,
+            guards=hands.guards,
+            kinds=(*KINDS, NODE_POOL) if self._tools.settings.karpenter else KINDS,
+        )
         self._led = True
         self._telemetry.leading.set(1)
         try:

@@ -55,6 +55,8 @@ class Settings:
         In place of what the service says, where they are not ``None``.
     dry_run
         Whether to change nothing, whatever the service says.
+    karpenter
+        Whether to look at Karpenter's NodePools, which the role must then allow.
     port
         Of health and metrics.
     """
@@ -69,6 +71,7 @@ class Settings:
     collection_interval_s: int | None = None
     heartbeat_interval_s: int | None = None
     dry_run: bool = False
+    karpenter: bool = False
     port: int = 8080
 
     @property
@@ -117,6 +120,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         collection_interval_s=read.optional("COLLECTION_INTERVAL", _interval, None),
         heartbeat_interval_s=read.optional("HEARTBEAT_INTERVAL", _interval, None),
         dry_run=read.optional("DRY_RUN", _truth, False),
+        karpenter=read.optional("KARPENTER", _truth, False),
         port=read.optional("PORT", _port, 8080),
     )
 

@@ -26,6 +26,8 @@ class AgentActionKind(StrEnum):
     DRAIN = "drain_node"
     LABEL = "label_node"
     UPDATE_DEPLOYMENT = "update_deployment"
+    NARROW_NODE_POOLS = "narrow_node_pools"
+    RESTORE_NODE_POOLS = "restore_node_pools"
 
 
 class Priority(IntEnum):

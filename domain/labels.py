@@ -10,8 +10,10 @@ ZONE_ID = "topology.k8s.aws/zone-id"
 KARPENTER_CAPACITY_TYPE = "karpenter.sh/capacity-type"
 EKS_CAPACITY_TYPE = "eks.amazonaws.com/capacityType"
 
+KARPENTER_NODE_POOL = "karpenter.sh/nodepool"
+
 NODE_GROUPS = (
-    "karpenter.sh/nodepool",
+    KARPENTER_NODE_POOL,
     "karpenter.sh/provisioner-name",
     "eks.amazonaws.com/nodegroup",
     "alpha.eksctl.io/nodegroup-name",

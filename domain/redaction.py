@@ -71,6 +71,13 @@ _POD_STATUS: Fields = {
     "initContainerStatuses": _CONTAINER_STATUS,
 }
 _TEMPLATE: Fields = {"metadata": {"labels": None, "annotations": dict.fromkeys(ANNOTATIONS)}, "spec": _POD_SPEC}
+_NODE_POOL_SPEC: Fields = {
+    "disruption": {"budgets": None},
+    "limits": None,
+    "replicas": None,
+    "template": {"spec": {"requirements": None, "taints": {"key": None, "value": None, "effect": None}}},
+    "weight": None,
+}
 _OWNER: Fields = {"metadata": _METADATA, "spec": {"replicas": None}}
 
 _KINDS: Mapping[str, tuple[tuple[str, ...], Fields]] = {
@@ -101,6 +108,10 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], Fields]] = {
     "ReplicationController": (("",), _OWNER),
     "Job": (("batch",), {"metadata": _METADATA}),
     "CronJob": (("batch",), {"metadata": _METADATA}),
+    "NodePool": (
+        ("karpenter.sh",),
+        {"metadata": _METADATA, "spec": _NODE_POOL_SPEC, "status": {"resources": None, "nodes": None}},
+    ),
 }
 """Kinds that planning reads, their API groups, and what stays of each."""
 

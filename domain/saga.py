@@ -170,12 +170,29 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePoolRequirement:
-    """What Karpenter may launch for a NodePool."""
+    """What Karpenter is to launch for a NodePool while a plan is at work; it is never allowed more than before.
+
+    Parameters
+    ----------
+    instance_types, zones, capacity_types
+        Zones by name. Empty: as the NodePool says.
+    template
+        The plan's name of the group, whose launches are Karpenter's.
+    nodes, vcpu, memory_bytes
+        What may be launched beside that which is to go: it must fit into the limits of the NodePool.
+    at_once
+        Its nodes that may be emptied at once: its disruption budgets must allow as many.
+    """
 
     node_pool: str
-    instance_types: tuple[str, ...]
-    zones: tuple[str, ...]
-    capacity_types: tuple[CapacityType, ...]
+    instance_types: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    capacity_types: tuple[CapacityType, ...] = ()
+    template: str = ""
+    nodes: int = 0
+    vcpu: int = 0
+    memory_bytes: int = 0
+    at_once: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +209,8 @@ class SagaSpec:
         What the plan was to save. When it cannot be reached any more, the saga stops; 0 or less for plans that are not
         about money.
     karpenter
-        Not empty: Karpenter launches, and ``launches`` must be empty.
+        NodePools for which Karpenter launches, beside ``launches`` for other groups. They are narrowed first and set
+        back at the end.
     """
 
     id: UUID
@@ -213,8 +231,8 @@ class SagaSpec:
         require_after(self.stale_at, self.observed_at, what="stale_at after observed_at")
         if self.width < 1:
             raise ValueError(f"width must be at least 1, not {self.width}")
-        if self.karpenter and self.launches:
-            raise ValueError("with Karpenter the saga launches nothing itself")
+        if len({one.node_pool for one in self.karpenter}) < len(self.karpenter):
+            raise ValueError("a saga names a NodePool once")
         orders = {order.name for order in self.launches}
         names = [*(order.name for order in self.launches), *(removal.node for removal in self.removals)]
         if len(set(names)) < len(names):

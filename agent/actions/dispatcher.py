@@ -11,6 +11,7 @@ import structlog
 
 from agent.actions.deployments import DeploymentActions
 from agent.actions.memory import Memory
+from agent.actions.nodepools import NodePoolActions
 from agent.actions.nodes import NodeActions
 from agent.actions.outcome import ActionFailedError, text_for_people
 from agent.actions.pods import PodActions
@@ -26,8 +27,10 @@ from domain.wire.actions import (
     DrainPayload,
     EvictPayload,
     LabelPayload,
+    NarrowNodePoolsPayload,
     NodePayload,
     Payload,
+    RestoreNodePoolsPayload,
     UpdateDeploymentPayload,
     read_payload,
 )
@@ -71,6 +74,7 @@ class Actions:
         self._nodes = NodeActions(api, clock, drains=drains)
         self._pods = PodActions(api, clock, drains=drains)
         self._deployments = DeploymentActions(api, clock, store=store)
+        self._node_pools = NodePoolActions(api, clock)
         self._running: dict[str, asyncio.Task[ResultBody]] = {}
 
     def configure(self, config: AgentConfig) -> None:
@@ -85,6 +89,10 @@ class Actions:
         while self._mode is Mode.REHEARSE:
             await self._clock.sleep(MODE_LOOK_S)
         await self._deployments.resume()
+
+    async def release_node_pools(self) -> None:
+        """Until cancelled: set NodePools back that somebody has forgotten, while anything may be changed."""
+        await self._node_pools.release_forgotten(lambda: self._mode)
 
     async def carry_out(self, action: ActionModel) -> ResultBody:
         """Verify an action and do it, or say why not. Never raises but when it is cancelled."""
@@ -146,6 +154,10 @@ class Actions:
                 return await self._nodes.drain(payload, mode)
             case LabelPayload():
                 return await self._nodes.label(payload, mode)
+            case NarrowNodePoolsPayload():
+                return await self._node_pools.narrow(payload, mode)
+            case RestoreNodePoolsPayload():
+                return await self._node_pools.restore(payload, mode)
             case NodePayload() if action.type == AgentActionKind.UNCORDON:
                 return await self._nodes.uncordon(payload, mode)
             case NodePayload():

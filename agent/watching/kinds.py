@@ -7,11 +7,12 @@ from agent.kubernetes.api import path_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind, and where the API server lists it."""
+    """A kind, and where the API server lists it. An ``optional`` one may not be there: then it has no objects."""
 
     name: str
     plural: str
     group: str = ""
+    optional: bool = False
 
     @property
     def api_version(self) -> str:
@@ -26,6 +27,8 @@ class Kind:
 
 NODE = Kind(name="Node", plural="nodes")
 POD = Kind(name="Pod", plural="pods")
+NODE_POOL = Kind(name="NodePool", plural="nodepools", group="karpenter.sh", optional=True)
+"""Watched only where the agent is told of Karpenter."""
 
 KINDS = (
     NODE,

@@ -9,7 +9,7 @@ import structlog
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.kubernetes.api import JsonObject, KubernetesApi
-from agent.kubernetes.errors import GoneError, KubernetesError
+from agent.kubernetes.errors import ForbiddenError, GoneError, KubernetesError, NotFoundError
 from agent.watching.kinds import Kind
 from domain.errors import InputError
 
@@ -24,6 +24,9 @@ TRUSTED_S = 120.0
 
 LASTING_S = 5.0
 """A watch that lasted as long was a good one: what follows it begins without a wait."""
+
+MISSING_S = 60.0
+"""Between two looks for a kind that is not installed."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,12 +91,23 @@ class Reflector:
             try:
                 await self._list()
                 await self._watch()
+            except (NotFoundError, ForbiddenError) as err:
+                await (self._do_without(err) if self.kind.optional else self._wait_after(err))
             except GoneError:
                 self.relists += 1
                 log.info("listing anew, the watch has fallen behind", kind=self.kind.name)
                 await self._clock.sleep(self._backoff.next_s())
             except (KubernetesError, InputError) as err:
                 await self._wait_after(err)
+
+    async def _do_without(self, err: KubernetesError) -> None:
+        """What may be missing must not keep the agent from telling all the rest; it is looked for again."""
+        if not self.listed:
+            log.warning("there is nothing of a kind", kind=self.kind.name, problem=str(err))
+        self._listener.on_listed(self.kind, set())
+        self.listed = True
+        self._heard()
+        await self._clock.sleep(MISSING_S)
 
     async def _list(self) -> None:
         """Tell all objects, page by page, and remember the version that the watch goes on from."""
@@ -130,6 +144,8 @@ class Reflector:
             except GoneError:
                 raise
             except KubernetesError as err:
+                if self.kind.optional and isinstance(err, (NotFoundError, ForbiddenError)):
+                    raise
                 await self._wait_after(err)
                 continue
             self._heard()

@@ -1,14 +1,20 @@
 """Payloads of actions, one model for each type. Both sides read them by `read_payload`."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from domain.commands import AgentActionKind
 from domain.errors import InputError
-from domain.wire.base import Count, Name, OptionalName, UtcTime, WireModel, input_error
+from domain.wire.base import Count, Id, Name, OptionalName, UtcTime, WireModel, input_error
 from domain.wire.messages import MAX_CONTAINERS
+
+MAX_NODE_POOLS = 50
+"""NodePools in one action."""
+
+MAX_VALUES = 1_000
+"""Instance types of one NodePool; AWS has fewer."""
 
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 LabelValue = Annotated[str, Field(max_length=63)]
@@ -70,7 +76,47 @@ class UpdateDeploymentPayload(WireModel):
     generation: Count = 0
 
 
-Payload = NodePayload | DrainPayload | EvictPayload | LabelPayload | UpdateDeploymentPayload
+class NodePoolPart(WireModel):
+    """What one NodePool is narrowed to. Lists that are empty leave it as it is; zones are names.
+
+    ``nodes``, ``vcpu`` and ``memory_bytes`` must fit into its limits beside what there is, and its disruption budgets
+    must let ``at_once`` nodes go.
+    """
+
+    node_pool: Name
+    instance_types: Annotated[list[Name], Field(max_length=MAX_VALUES)] = Field(default_factory=list)
+    zones: Annotated[list[Name], Field(max_length=MAX_VALUES)] = Field(default_factory=list)
+    capacity_types: Annotated[list[Literal["spot", "on-demand"]], Field(max_length=2)] = Field(default_factory=list)
+    nodes: Count = 0
+    vcpu: Count = 0
+    memory_bytes: Count = 0
+    at_once: Count = 0
+
+
+class NarrowNodePoolsPayload(WireModel):
+    """Of ``narrow_node_pools``: for ``hold`` alone, until it is restored or ``until`` has passed."""
+
+    hold: Id
+    until: UtcTime
+    node_pools: Annotated[list[NodePoolPart], Field(min_length=1, max_length=MAX_NODE_POOLS)]
+
+
+class RestoreNodePoolsPayload(WireModel):
+    """Of ``restore_node_pools``: what ``hold`` has narrowed is as it was before. Those of others are left alone."""
+
+    hold: Id
+    node_pools: Annotated[list[Name], Field(min_length=1, max_length=MAX_NODE_POOLS)]
+
+
+Payload = (
+    NodePayload
+    | DrainPayload
+    | EvictPayload
+    | LabelPayload
+    | UpdateDeploymentPayload
+    | NarrowNodePoolsPayload
+    | RestoreNodePoolsPayload
+)
 
 _MODELS: Mapping[AgentActionKind, type[Payload]] = {
     AgentActionKind.CORDON: NodePayload,
@@ -79,6 +125,8 @@ _MODELS: Mapping[AgentActionKind, type[Payload]] = {
     AgentActionKind.EVICT: EvictPayload,
     AgentActionKind.LABEL: LabelPayload,
     AgentActionKind.UPDATE_DEPLOYMENT: UpdateDeploymentPayload,
+    AgentActionKind.NARROW_NODE_POOLS: NarrowNodePoolsPayload,
+    AgentActionKind.RESTORE_NODE_POOLS: RestoreNodePoolsPayload,
 }
 
 

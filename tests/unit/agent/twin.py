@@ -280,6 +280,7 @@ class Cluster:
         plural, _, _, _ = await self._enter("PATCH", path)
         obj = self._find("PATCH", path)
         assert isinstance(body, dict)
+        self._refuse_stale(path, obj, body)
         if params.get("dryRun") == "All":
             obj = copy.deepcopy(obj)
         if kind is PatchKind.MERGE:
@@ -325,6 +326,13 @@ class Cluster:
         if found is None:
             raise error_of(404, {"reason": "NotFound", "message": f"{plural} {call.name} not found"}, call=call)
         return found
+
+    def _refuse_stale(self, path: str, obj: JsonObject, body: JsonObject) -> None:
+        """A patch that names a version is for that version alone."""
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version is not None and version != obj["metadata"]["resourceVersion"]:
+            problem = {"reason": "Conflict", "message": "the object has been modified"}
+            raise error_of(409, problem, call=call_of("PATCH", path))
 
     def _evict(self, path: str, body: JsonObject) -> JsonObject:
         call = call_of("POST", path)

@@ -19,5 +19,14 @@ RIGHTS = frozenset(
 )
 """Of the agent that leads, over what watching takes."""
 
+RIGHTS_ON_NODE_POOLS = frozenset(
+    {
+        ("karpenter.sh", "nodepools", "get"),
+        ("karpenter.sh", "nodepools", "list"),
+        ("karpenter.sh", "nodepools", "patch"),
+    }
+)
+"""Of the same where it is told of Karpenter; watching takes one more."""
+
 RIGHTS_ON_NODES = frozenset({("", "nodes/status", "patch")})
 """Of the process on each node."""

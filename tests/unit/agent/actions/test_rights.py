@@ -1,10 +1,13 @@
 """No call is made that the rights do not cover, and no right is asked for that no call needs."""
 
+import asyncio
+
 from agent.kubernetes.errors import call_of
 from domain.wire.messages import AgentConfig
 from tests.unit.agent.actions.desk import Desk, at_desk
-from tests.unit.agent.actions.rights import RIGHTS
+from tests.unit.agent.actions.rights import RIGHTS, RIGHTS_ON_NODE_POOLS
 from tests.unit.agent.actions.test_deployments import deploy, payload
+from tests.unit.agent.actions.test_nodepools import narrow, node_pool
 
 
 def test_all_actions_together_use_exactly_these_rights() -> None:
@@ -29,5 +32,18 @@ def test_all_actions_together_use_exactly_these_rights() -> None:
                 assert (await desk.do(kind, what)).status == "completed", kind
         calls = [call_of(method, path) for method, path, _ in cluster.calls]
         assert {(call.group, call.resource, call.verb) for call in calls} == RIGHTS
+
+    at_desk(main)
+
+
+def test_node_pools_take_these_rights_and_no_other() -> None:
+    async def main(desk: Desk) -> None:
+        node_pool(desk)
+        await desk.do("narrow_node_pools", narrow())
+        release = asyncio.create_task(desk.actions.release_node_pools())
+        await asyncio.sleep(4_000)
+        release.cancel()
+        calls = [call_of(method, path) for method, path, _ in desk.cluster.calls]
+        assert {(call.group, call.resource, call.verb) for call in calls} == RIGHTS_ON_NODE_POOLS
 
     at_desk(main)
