@@ -82,9 +82,9 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
-    leave_network()
+    alone = leave_network()
     os.nice(NICENESS)
     from adapters.sandbox.inside import serve_once
 
     warm_up()
-    serve_once(judge, limits=LIMITS)
+    serve_once(judge, limits=LIMITS, apart=alone)

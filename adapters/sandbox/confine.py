@@ -1,8 +1,8 @@
 """A process takes its own rights away, for good, before it reads what a stranger has sent.
 
 Called from within, after everything has been imported: from then on the process can read and write what it has open,
-allocate memory up to a limit, and end. Linux only; where a kernel refuses a measure, the others still hold, and the
-process says which do.
+allocate memory up to a limit, and end. Linux on x86-64 and arm64 only: where the kernel does not filter system calls
+nothing is read. A network of its own is one wall more, which not every container may build.
 """
 
 import ctypes
@@ -10,10 +10,11 @@ import os
 import platform
 import resource
 import struct
-from collections.abc import Mapping
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+
+from adapters.sandbox.calls import Machine, machine_of
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE = 38, 4
@@ -23,40 +24,6 @@ _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1
 """Verdicts of the filter: go on, or fail with EPERM."""
 _AT_NUMBER, _AT_ARCH = 0, 4
 """Where a filter finds the call's number and the architecture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Machine:
-    """What the kernel calls an architecture, its number of ``seccomp``, and the calls that computing needs."""
-
-    audit: int
-    seccomp: int
-    allowed: tuple[int, ...]
-
-
-# read, write, close, fstat, lseek, mmap, mprotect, munmap, brk, rt_sigaction, rt_sigprocmask, rt_sigreturn, ioctl,
-# sched_yield, mremap, madvise, getpid, exit, gettid, futex, clock_gettime, clock_nanosleep, exit_group, getrandom,
-# restart_syscall, sigaltstack, getrusage
-_MACHINES: Mapping[str, _Machine] = MappingProxyType(
-    {
-        "x86_64": _Machine(
-            audit=0xC000003E,
-            seccomp=317,
-            allowed=(
-                0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 25, 28, 39, 60, 186, 202, 228, 230, 231, 318, 219,
-                131, 98,
-            ),
-        ),
-        "aarch64": _Machine(
-            audit=0xC00000B7,
-            seccomp=277,
-            allowed=(
-                63, 64, 57, 80, 62, 222, 226, 215, 214, 134, 135, 139, 29, 124, 216, 233, 172, 93, 178, 98, 113, 115,
-                94, 278, 128, 132, 165,
-            ),
-        ),
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +50,8 @@ class Limits:
 
 def leave_network() -> bool:
     """Move to a network of its own in which there is nothing; must come before threads do. Whether it worked."""
+    if sys.platform != "linux":
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) == 0:
         return True
@@ -94,17 +63,17 @@ def leave_network() -> bool:
     return True
 
 
-def confine(limits: Limits) -> tuple[str, ...]:
-    """Give up all rights but computing. Names of the measures that hold; `leave_network` is not among them."""
+def confine(limits: Limits) -> str:
+    """Give up all rights but computing; why that cannot be done here, empty when it was."""
+    machine = machine_of(platform.machine()) if sys.platform == "linux" else None
+    if machine is None:
+        return f"there is no filter of system calls for {sys.platform} on {platform.machine()}"
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     _limit(limits)
-    held = ["limits"]
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        held.append("no new rights")
-        if _filter_calls(libc):
-            held.append("system calls")
-    return tuple(held)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 or not _filter_calls(libc, machine):
+        return f"the kernel refuses to filter system calls: {os.strerror(ctypes.get_errno())}"
+    return ""
 
 
 def _limit(limits: Limits) -> None:
@@ -123,12 +92,9 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(what, (most, most))
 
 
-def _filter_calls(libc: ctypes.CDLL) -> bool:
+def _filter_calls(libc: ctypes.CDLL, machine: Machine) -> bool:
     """Have the kernel refuse all calls that are not listed, in all threads."""
-    machine = _MACHINES.get(platform.machine())
-    if machine is None:
-        return False
-    program = _program(machine)
+    program = program_of(machine)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
     holder = ctypes.create_string_buffer(header, len(header))
@@ -136,7 +102,7 @@ def _filter_calls(libc: ctypes.CDLL) -> bool:
     return done == 0
 
 
-def _program(machine: _Machine) -> bytes:
+def program_of(machine: Machine) -> bytes:
     """The filter: another architecture is refused, then each allowed number jumps to the end."""
     number = len(machine.allowed)
     steps = [

@@ -6,15 +6,25 @@ from collections.abc import Callable
 from adapters.sandbox.confine import Limits, confine
 
 READ_BYTES = 1 << 20
+READY, UNWALLED, REFUSED = "ready", "ready, with the network of the machine", "refused"
+"""What a process says first. Two walls keep it from the network, the filter of system calls and a network of its own:
+it works behind the first alone, and not without it."""
 
 
-def serve_once(judge: Callable[[bytes], bytes], *, limits: Limits) -> None:
+def serve_once(judge: Callable[[bytes], bytes], *, limits: Limits, apart: bool) -> None:
     """Confine this process, say that it is ready, read all input, write the answer, end.
 
     The process ends without any clean-up of the interpreter: there is nothing that it may still touch.
+
+    Parameters
+    ----------
+    apart
+        Whether it is in a network of its own (`adapters.sandbox.confine.leave_network`).
     """
-    confine(limits)
-    os.write(1, b"ready\n")
+    if why := confine(limits):
+        os.write(1, f"{REFUSED}: {why}\n".encode())
+        os._exit(1)
+    os.write(1, f"{READY if apart else UNWALLED}\n".encode())
     try:
         answer = judge(_read_all())
     except MemoryError:

@@ -13,14 +13,18 @@ import sys
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from adapters.sandbox.confine import Limits
+from adapters.sandbox.inside import READY, REFUSED, UNWALLED
 from domain.errors import RejectedError, TransientError
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "LANG": "C.UTF-8"}
 """Nothing of ours goes along, secrets least of all; threads would only take more memory."""
 START_S = 60.0
 """Longest wait for a process to be ready: it imports numerical libraries, on a busy machine."""
-READY = b"ready\n"
+
+log = structlog.get_logger(__name__)
 
 
 class OutOfBoundsError(RejectedError):
@@ -28,6 +32,13 @@ class OutOfBoundsError(RejectedError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
+
+
+class NoSandboxError(RejectedError):
+    """No process can be confined on this machine."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"models cannot be judged on this machine: {why}")
 
 
 class Sandbox(Protocol):
@@ -40,6 +51,8 @@ class Sandbox(Protocol):
         ------
         OutOfBoundsError
             It took too long, too much memory, answered too much, or died.
+        NoSandboxError
+            Nothing can be judged on this machine.
         TransientError
             No process could be started.
         """
@@ -118,8 +131,13 @@ async def _ready(process: asyncio.subprocess.Process) -> None:
             line = await stdout.readline()
     except TimeoutError as err:
         raise TransientError(f"the sandbox was not ready within {START_S:g} s") from err
-    if line != READY:
+    said = line.decode(errors="replace").strip()
+    if said.startswith(REFUSED):
+        raise NoSandboxError(said.removeprefix(f"{REFUSED}: "))
+    if said not in (READY, UNWALLED):
         raise TransientError("the sandbox could not be set up")
+    if said == UNWALLED:
+        log.warning("a sandbox has no network of its own here; its filter of system calls alone keeps it from ours")
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -79,7 +79,13 @@ def evaluate(
 
     judging, _ = _load(file)
     tables = _tables(traces, until_tick=None)
-    judged = [each for table in tables for each in judge_model(table, judging, from_tick=from_tick)]
+    judged = []
+    for table in tables:
+        found = judge_model(table, judging, from_tick=from_tick)
+        if not found:
+            name, ticks = table.history.name, table.history.ticks
+            click.echo(f"note: {name} has {ticks} ticks; none from {from_tick} on can be judged", err=True)
+        judged += found
     if not judged:
         raise InputError("--from-tick", "", f"{from_tick} leaves no rows in any recording of {traces}")
     judged += _splits(tables) if splits else []
@@ -125,20 +131,29 @@ def _load(file: Path | None) -> "tuple[RiskModel, bytes]":
 
 
 def _tables(folder: Path, *, until_tick: int | None) -> "list[Table]":
-    from adapters.traces.skypilot import read_recordings
+    from adapters.traces.skypilot import read_recordings, strangers
     from solvers.interruption.history import History, SeenPool
     from solvers.interruption.rows import Table
 
+    for stranger in strangers(folder):
+        click.echo(f"note: {stranger} is not called like us-east-1a_v100_1.json, and left out", err=True)
     tables = []
-    for recording in read_recordings(folder):
-        if recording.cut_ticks:
-            click.echo(f"note: {recording.name} is cut by {recording.cut_ticks} ticks to its shortest series", err=True)
+    for recording in read_recordings(folder, ragged=True):
+        known = recording.known
+        if not known.all():
+            gone = f"{known.size - int(known.sum())} of {known.size} ticks"
+            click.echo(f"note: {recording.name} lacks {gone}; no decision is judged across them", err=True)
         pools = tuple(
             SeenPool(region=s.region, zone=s.zone, instance_type=s.instance_type, accelerators=s.accelerators)
             for s in recording.series
         )
         history = History(
-            name=recording.name, pools=pools, up=recording.up, tick_s=recording.tick_s, start=recording.start
+            name=recording.name,
+            pools=pools,
+            up=recording.up,
+            tick_s=recording.tick_s,
+            start=recording.start,
+            known=None if known.all() else known,
         )
         tables.append(Table.of(history if until_tick is None else history.until(until_tick)))
     return tables

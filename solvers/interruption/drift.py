@@ -33,6 +33,26 @@ def reference_of(rows: Matrix, contract: Contract) -> dict[str, dict[str, list[f
     return found
 
 
+def check_reference(reference: object) -> None:
+    """Check what a model brings as its reference, before anything is compared with it.
+
+    Raises
+    ------
+    ValueError
+        When it is not as `reference_of` makes it: by feature, edges that rise and shares of their bins.
+    """
+    if not isinstance(reference, Mapping):
+        raise ValueError("reference must be a JSON object")
+    for name, known in reference.items():
+        if not isinstance(known, Mapping):
+            raise ValueError(f"reference of {name} must be a JSON object")
+        edges, shares = (np.array(known[part], dtype=np.float64) for part in ("edges", "shares"))
+        if edges.ndim != 1 or shares.shape != (edges.size + 2,):
+            raise ValueError(f"reference of {name} must have two shares more than edges")
+        if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all() and ((shares >= 0) & (shares <= 1)).all()):
+            raise ValueError(f"reference of {name} must have edges that rise, and shares within 0..1")
+
+
 def stability(reference: Reference, rows: Matrix, contract: Contract) -> dict[str, float]:
     """Population stability index by feature: 0 is as in training; above 0.25 is commonly called drifted.
 
@@ -44,7 +64,7 @@ def stability(reference: Reference, rows: Matrix, contract: Contract) -> dict[st
     return {
         name: round(_index(np.array(known["shares"]), _shares(columns[name], known["edges"])), 4)
         for name, known in reference.items()
-        if name in columns and len(known["shares"]) == len(known["edges"]) + 2
+        if name in columns
     }
 
 

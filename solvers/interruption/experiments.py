@@ -84,4 +84,5 @@ def without(history: History, region: str) -> History | None:
         price_usd_per_h=None if history.price_usd_per_h is None else history.price_usd_per_h[kept],
         placement_score=None if history.placement_score is None else history.placement_score[kept],
         advisor_bucket=None if history.advisor_bucket is None else history.advisor_bucket[kept],
+        known=None if history.known is None else history.known[kept],
     )

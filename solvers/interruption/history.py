@@ -48,6 +48,9 @@ class History:
         (pools, ticks), NaN where not known, or ``None``.
     advisor_bucket
         (pools,), NaN where not known, or ``None``.
+    known
+        Whether a tick was recorded, (pools, ticks); ``None`` when all were. Where it was not, ``up`` is what was known
+        then, and nothing is judged.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class History:
     price_usd_per_h: Floats | None = None
     placement_score: Floats | None = None
     advisor_bucket: Floats | None = None
+    known: Mask | None = None
 
     def __post_init__(self) -> None:
         if self.up.ndim != 2 or self.up.dtype != np.bool_ or not self.up.size:
@@ -73,9 +77,9 @@ class History:
             raise ValueError(f"{self.name}: a tick must last above 0 s and at most an hour, not {self.tick_s}")
         if self.start is not None and self.start.utcoffset() != timedelta(0):
             raise ValueError(f"{self.name}: the start must be UTC")
-        for known in (self.price_usd_per_h, self.placement_score):
-            if known is not None and known.shape != self.up.shape:
-                raise ValueError(f"{self.name}: prices and scores need one value per pool and tick")
+        for values in (self.price_usd_per_h, self.placement_score, self.known):
+            if values is not None and values.shape != self.up.shape:
+                raise ValueError(f"{self.name}: prices, scores and what is known need one value per pool and tick")
         if self.advisor_bucket is not None and self.advisor_bucket.shape != (len(self.pools),):
             raise ValueError(f"{self.name}: the advisor has one bucket per pool")
 
@@ -100,4 +104,5 @@ class History:
             up=self.up[:, :tick],
             price_usd_per_h=None if self.price_usd_per_h is None else self.price_usd_per_h[:, :tick],
             placement_score=None if self.placement_score is None else self.placement_score[:, :tick],
+            known=None if self.known is None else self.known[:, :tick],
         )

@@ -197,8 +197,10 @@ def check_model(model: RiskModel, *, of: str) -> None:
     Raises
     ------
     InputError
-        When an output is no probability, or more of a feature lowers a risk that the contract says it raises.
+        When trees or prior answer with something that is no probability, or more of a feature lowers a risk that the
+        contract says it raises.
     """
+    _check_prior(model, of=of)
     rows = sample_rows(model.contract)
     model.contract.check_rows(rows, of=of)
     scores = score_rows(model, rows)
@@ -207,6 +209,23 @@ def check_model(model: RiskModel, *, of: str) -> None:
     for at, feature in enumerate(model.contract.features):
         if feature.sign:
             _check_sign(model, rows, at, of=of)
+
+
+def _check_prior(model: RiskModel, *, of: str) -> None:
+    prior = model.prior
+    families, regions = ("", *prior.family_per_h), ("", *prior.region_per_h)
+    means = [
+        prior.mean_per_h(bucket=bucket, family=family, region=region)
+        for bucket in (None, *range(len(prior.bucket_per_h)))
+        for family, region in (*((family, "") for family in families), *(("", region) for region in regions))
+    ]
+    seen = np.array([0.0, 1.0, 1e4])
+    mean = np.repeat(np.array(means, dtype=np.float64), seen.size)
+    evidence = np.tile(seen, len(means))
+    with np.errstate(all="ignore"):  # what overflows is refused, by name
+        told = prior.predict(mean, drops=evidence, up_h=evidence[::-1], horizons_h=model.contract.horizons_h)
+    for output in range(told.shape[2]):
+        model.contract.check_output(told[:, :, output], of=f"{of}, prior")
 
 
 def sample_rows(contract: Contract) -> Matrix:

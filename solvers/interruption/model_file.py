@@ -21,6 +21,7 @@ import numpy as np
 from domain.errors import InputError
 from solvers.interruption.calibration import CalibrationTable
 from solvers.interruption.contract import V1_0, Contract, Floats
+from solvers.interruption.drift import check_reference
 from solvers.interruption.file_signs import FIRST_LINE, foreign
 from solvers.interruption.forest import parse_forest
 from solvers.interruption.model import Head, RiskModel, check_model
@@ -81,7 +82,7 @@ def parse_model(data: bytes, *, of: str) -> RiskModel:
             heads=tuple(_head(hours, texts, side, contract, of) for hours in contract.horizons_h),
             families=frozenset(map(str, _list(side, "families", of))),
             prior=_prior(_mapping(side, "prior", of)),
-            about=_mapping(side, "about", of),
+            about=_about(_mapping(side, "about", of)),
         )
     except (KeyError, TypeError, ValueError) as err:
         raise InputError(of, "side", f"is damaged: {err}") from err
@@ -120,6 +121,14 @@ def _head(hours: int, texts: Mapping[str, str], side: Mapping[str, Any], contrac
     table = _mapping(_mapping(side, "tables", of), str(hours), of)
     forest = parse_forest(texts[str(hours)], contract=contract, of=f"{of}, horizon {hours} h")
     return Head(horizon_h=hours, forest=forest, table=_table(table))
+
+
+def _about(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the model tells of itself, with the parts checked that somebody computes with."""
+    check_reference(about.get("reference", {}))
+    for recording in about.get("recordings", []):
+        str(recording["name"]), int(recording["ticks"])
+    return about
 
 
 def _mapping(side: Mapping[str, Any], field: str, of: str) -> Mapping[str, Any]:

@@ -87,7 +87,7 @@ def _crash() -> str:
 
 
 if __name__ == "__main__":
-    leave_network()
+    alone = leave_network()
     if "--unready" in sys.argv:
         sys.exit(1)
-    serve_once(act, limits=LIMITS)
+    serve_once(act, limits=LIMITS, apart=alone)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from solvers.interruption.contract import V1_0
-from solvers.interruption.drift import LEAST_ROWS, judged, outcome_of, reference_of, stability
+from solvers.interruption.drift import LEAST_ROWS, check_reference, judged, outcome_of, reference_of, stability
 from solvers.interruption.model import sample_rows
 
 
@@ -30,7 +30,30 @@ def test_too_few_rows_and_models_without_a_reference_say_nothing() -> None:
     rows = sample_rows(V1_0)
     assert stability(reference_of(rows, V1_0), rows[: LEAST_ROWS - 1], V1_0) == {}
     assert stability({}, rows, V1_0) == {}
-    assert stability({"age_h": {"edges": [1.0], "shares": [1.0]}}, rows, V1_0) == {}
+    assert stability({"of another contract": {"edges": [1.0], "shares": [0.5, 0.5, 0.0]}}, rows, V1_0) == {}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        [],
+        {"age_h": 5},
+        {"age_h": {"edges": [1.0]}},
+        {"age_h": {"edges": [1.0], "shares": [1.0]}},
+        {"age_h": {"edges": [2.0, 1.0], "shares": [1.0, 0.0, 0.0, 0.0]}},
+        {"age_h": {"edges": [1.0], "shares": [-1.0, 2.0, 0.0]}},
+        {"age_h": {"edges": ["x"], "shares": [1.0, 0.0, 0.0]}},
+        {"age_h": {"edges": [1e999], "shares": [1.0, 0.0, 0.0]}},
+    ],
+    ids=range(8),
+)
+def test_a_reference_that_nothing_can_be_compared_with_is_refused(reference: object) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        check_reference(reference)
+
+
+def test_the_reference_of_training_is_taken() -> None:
+    check_reference(reference_of(sample_rows(V1_0), V1_0))
 
 
 def test_rounds_add_up_to_losses_and_a_calibration_by_bucket() -> None:

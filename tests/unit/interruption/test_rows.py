@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from adapters.traces.model_text import read_model_text
 from solvers.interruption.labels import horizon_ticks, labels
+from solvers.interruption.model import score_rows
+from solvers.interruption.model_file import MAX_BYTES, parse_model
 from solvers.interruption.rows import Table, joined
 from tests.unit.interruption.make import flicker, history
 
@@ -19,6 +22,23 @@ def test_there_is_no_label_while_down_or_where_the_recording_ends_within_the_hor
     # The drop is seen, but a row that would be dropped without it may not be kept because of it.
     assert not np.isnan(found[3])
     assert np.isnan(labels(history([1, 1, 1, 1, 0]), 1 / 3)[0, 3])
+
+
+def test_there_is_no_label_where_a_tick_of_the_horizon_was_not_recorded() -> None:
+    known = np.array([[True] * 4 + [False] + [True] * 5])
+    found = labels(history([1, 1, 1, 1, 1, 1, 1, 0, 1, 1], known=known), 1 / 3)[0]
+    assert np.isnan(found).tolist() == [False, False, True, True, True, False, False, True, True, True]
+    assert found[[0, 1, 5, 6]].tolist() == [0, 0, 1, 1]
+
+
+def test_cutting_the_future_away_changes_no_score() -> None:
+    made, model = history(flicker(400)), parse_model(read_model_text(most_bytes=MAX_BYTES)[0], of="the carried model")
+    whole = Table.of(made)
+    for cut in (150, 251, 399):
+        known = Table.of(made.until(cut)).values[:, -1]
+        np.testing.assert_array_equal(
+            score_rows(model, known).probability, score_rows(model, whole.values[:, cut - 1]).probability
+        )
 
 
 def test_a_horizon_is_cut_to_whole_ticks() -> None:
