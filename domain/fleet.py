@@ -60,13 +60,19 @@ Sections = Mapping[PolicySection, Mapping[str, object]]
 DEFAULT_POLICY: Sections = MappingProxyType(
     {
         PolicySection.KARPENTER: {"enabled": False},
-        PolicySection.STRATEGY: {"allocation": "capacity-optimized"},
-        PolicySection.BINPACK: {"aggressiveness": 40},
-        PolicySection.FALLBACK: {"on_demand": True},
-        PolicySection.SPREAD: {"zones": True},
+        PolicySection.STRATEGY: {"mode": "recommend", "rebalance": "ignore", "allocation": "capacity-optimized"},
+        PolicySection.BINPACK: {"aggressiveness": 40, "eviction_cost_usd": 0.002, "payback_h": 24},
+        PolicySection.FALLBACK: {"on_demand": True, "interruption_cost_h": 6},
+        PolicySection.SPREAD: {"max_pool_share": 1, "max_loss_share": 0.5, "max_loss_probability": 1},
         PolicySection.RIGHTSIZE: {"mode": "recommendations"},
         PolicySection.BUFFER: {"percent": 20},
-        PolicySection.CONSTRAINTS: {},
+        PolicySection.CONSTRAINTS: {
+            "families": [],
+            "architectures": [],
+            "allow_burstable": True,
+            "allow_bare_metal": False,
+            "dry_run": False,
+        },
         PolicySection.EXCLUSIONS: {"namespaces": ["kube-system", "kube-public", "kube-node-lease"]},
     }
 )

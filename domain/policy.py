@@ -14,6 +14,19 @@ class Capacity(StrEnum):
     MIXED = "mixed"
 
 
+class Allocation(StrEnum):
+    """How Spot pools are chosen, in EC2's words: by price alone, or with the risk of a pool counted against it."""
+
+    LOWEST_PRICE = "lowest-price"
+    PRICE_CAPACITY = "price-capacity-optimized"
+    CAPACITY = "capacity-optimized"
+
+    @property
+    def risk_premium(self) -> float:
+        """As in `Policy`."""
+        return {Allocation.LOWEST_PRICE: 0.0, Allocation.PRICE_CAPACITY: 0.05, Allocation.CAPACITY: 0.1}[self]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Limits and weights of planning. The defaults are safe for a cluster nobody has described yet.

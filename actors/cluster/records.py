@@ -48,6 +48,8 @@ class ClusterSettings:
         How long an agent may take to finish an action.
     cannot_act
         Why no plan can be carried out here, empty where one can: plans are only recommended then, whatever the mode.
+    interruption_cost_h
+        What it costs when AWS takes a node, in hours of its on-demand price: what Spot saves is weighed against it.
     pending_debounce_s, pending_interval_s
         Pods that turn up pending within the first are planned together, and capacity is planned no more often than the
         second.
@@ -61,6 +63,7 @@ class ClusterSettings:
     max_snapshot_age_s: int = 300
     approval_window_s: int = 900
     action_lifetime_s: int = 300
+    interruption_cost_h: float = 6.0
     pending_debounce_s: int = 10
     pending_interval_s: int = 60
 
@@ -70,7 +73,7 @@ class ClusterSettings:
         for name in ("max_snapshot_age_s", "approval_window_s", "action_lifetime_s"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("cooldown_s", "pending_debounce_s", "pending_interval_s"):
+        for name in ("cooldown_s", "interruption_cost_h", "pending_debounce_s", "pending_interval_s"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from actors.cluster.codec import to_json
 from actors.cluster.state import ClusterState
-from actors.hosting.advice import more_memory
+from actors.hosting.advice import Advising, more_memory
 from actors.hosting.briefs import stored_plan
 from actors.planning.order import PlanAnswer
 from adapters.postgres.ports import Transaction
@@ -32,6 +32,7 @@ from domain.commands import (
     derived_id,
 )
 from domain.errors import TransientError
+from domain.insight import Recommendation
 from domain.signing import SignedAction, SigningKey, sign
 from domain.work import ActionStatus, AgentAction, Job, JobStatus, JobTrigger, StoredState
 
@@ -53,6 +54,7 @@ class Carried(Protocol):
     state: ClusterState
     version: int
     fresh: dict[int, FreshPlan]
+    advising: Advising
 
     @property
     def id(self) -> UUID:
@@ -97,16 +99,21 @@ async def store(
         if isinstance(command, WithdrawActions):
             ids = [UUID(action_id) for action_id in command.action_ids]
             await tx.actions.withdraw(cluster.id, ids, reason=command.reason, now=now)
-    advice = [
-        more_memory(one, organization_id=cluster.organization_id, cluster_id=cluster.id, now=now)
-        for one in commands
-        if isinstance(one, RecomputeRequests)
-    ]
-    if advice:
+    if advice := _advice(cluster, commands, now=now):
         await tx.insights.recommend(advice)
     entries = [_audited(cluster, command, n) for n, command in enumerate(commands) if isinstance(command, Audit)]
     if entries:
         await tx.audit.append(entries)
+
+
+def _advice(cluster: Carried, commands: Sequence[Command], *, now: datetime) -> list[Recommendation]:
+    if not cluster.advising.wanted:
+        return []
+    share = cluster.advising.buffer_share
+    whose = {"organization_id": cluster.organization_id, "cluster_id": cluster.id}
+    return [
+        more_memory(one, buffer_share=share, now=now, **whose) for one in commands if isinstance(one, RecomputeRequests)
+    ]
 
 
 async def _store_jobs(tx: Transaction, cluster: Carried, commands: Sequence[Command], *, now: datetime) -> None:

@@ -235,6 +235,7 @@ class Host:
         async with self._services.database.platform() as tx:
             terms = await read_terms(tx, hosted.id, config=await tx.config.all(), max_snapshot_age_s=max_age_s)
         hosted.record, hosted.policy, hosted.settings = terms.record, terms.policy, terms.settings
+        hosted.advising = terms.advising
         if hosted.state.settings != terms.settings:
             await self._handle(hosted, PolicyChanged(id=_new_id(), at=self._now(), settings=terms.settings))
 

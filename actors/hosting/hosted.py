@@ -10,8 +10,9 @@ from actors.cluster.codec import from_json
 from actors.cluster.inputs import ActionFinished, Ended
 from actors.cluster.records import ClusterSettings, NodeFacts, facts_of
 from actors.cluster.state import ClusterState
+from actors.hosting.advice import Advising
 from actors.hosting.carrying import FreshPlan
-from actors.hosting.policies import cluster_settings, planning_policy, why_not_to_act
+from actors.hosting.policies import advising, cluster_settings, planning_policy, why_not_to_act
 from actors.hosting.ports import ClusterView
 from actors.hosting.usage import total
 from adapters.kubernetes.snapshot import nodes_from_objects
@@ -42,8 +43,8 @@ class Hosted:
         Its row.
     version
         Of the stored state; the next one stored is one more.
-    policy
-        What planning is told.
+    policy, advising
+        What planning is told, and what advice on requests its owner wants.
     objects, observed_at
         Last objects of the agent and when it read them (UTC).
     usage
@@ -61,6 +62,7 @@ class Hosted:
     version: int
     policy: Policy
     settings: ClusterSettings
+    advising: Advising
     safe_mode: bool
     key: SigningKey | None
     objects: ObjectSet = EMPTY
@@ -114,6 +116,7 @@ async def wake(
         version=stored.version if stored else 0,
         policy=terms.policy,
         settings=terms.settings,
+        advising=terms.advising,
         safe_mode=config.get(SAFE_MODE, "FALSE").upper() == "TRUE",
         key=await _signing_key(tx, cluster_id, keys=keys, now=now),
     )
@@ -128,6 +131,7 @@ class Terms:
     record: Cluster
     policy: Policy
     settings: ClusterSettings
+    advising: Advising
 
 
 async def read_terms(
@@ -150,6 +154,7 @@ async def read_terms(
         record=record,
         policy=planning_policy(policy, max_concurrent_actions=settings.max_concurrent_actions),
         settings=settings,
+        advising=advising(policy),
     )
 
 

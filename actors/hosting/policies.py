@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
+from actors.hosting.advice import Advising
 from domain.errors import InputError
 from domain.fleet import DEFAULT_POLICY, Cluster, ClusterPolicy, PolicySection
 from domain.market import Arch
-from domain.policy import Capacity, Policy
+from domain.policy import Allocation, Capacity, Policy
 from solvers.decision import DecisionPolicy
 
 USUAL_AGGRESSIVENESS = 40
 """Aggressiveness (0 to 100) at which a node must save what `domain.policy.Policy` says by default."""
+
+ADVICE_OFF = "off"
+"""Mode of right-sizing in which nothing is advised."""
 
 _CONFIG = {
     "OPTIMIZATION_COOLDOWN": "cooldown_s",
@@ -41,14 +45,21 @@ def planning_policy(policy: ClusterPolicy, *, max_concurrent_actions: int) -> Po
             families=_names(constraints, "families"),
             architectures=tuple(Arch(name) for name in _names(constraints, "architectures")),
             excluded_namespaces=_names(section[PolicySection.EXCLUSIONS], "namespaces", usual.excluded_namespaces),
-            max_pool_share=_number(section, PolicySection.CONSTRAINTS, "max_pool_share", usual.max_pool_share),
-            max_loss_share=_number(section, PolicySection.CONSTRAINTS, "max_loss_share", usual.max_loss_share),
+            max_pool_share=_number(section, PolicySection.SPREAD, "max_pool_share", usual.max_pool_share),
+            max_loss_share=_number(section, PolicySection.SPREAD, "max_loss_share", usual.max_loss_share),
             max_loss_probability=_number(
-                section, PolicySection.CONSTRAINTS, "max_loss_probability", usual.max_loss_probability
+                section, PolicySection.SPREAD, "max_loss_probability", usual.max_loss_probability
             ),
+            risk_premium=Allocation(
+                str(section[PolicySection.STRATEGY].get("allocation", Allocation.CAPACITY))
+            ).risk_premium,
+            eviction_cost_usd=_number(section, PolicySection.BINPACK, "eviction_cost_usd", usual.eviction_cost_usd),
+            payback_h=_number(section, PolicySection.BINPACK, "payback_h", usual.payback_h),
             min_saving_share=usual.min_saving_share * ease,
             node_min_saving_share=usual.node_min_saving_share * ease,
             max_concurrent_actions=max_concurrent_actions,
+            allow_burstable=constraints.get("allow_burstable", usual.allow_burstable) is True,
+            allow_bare_metal=constraints.get("allow_bare_metal", usual.allow_bare_metal) is True,
         )
     except ValueError as err:
         raise InputError(f"policy of cluster {policy.cluster_id}", "constraints", str(err)) from err
@@ -67,15 +78,36 @@ def cluster_settings(
     strategy = policy.sections[PolicySection.STRATEGY]
     try:
         whole = {field: int(config[key]) for key, field in _CONFIG.items() if key in config}
+        own = policy.sections[PolicySection.CONSTRAINTS].get("max_concurrent_actions")
+        if own is not None:
+            usual = whole.get("max_concurrent_actions", ClusterSettings().max_concurrent_actions)
+            whole["max_concurrent_actions"] = min(usual, int(str(own)))
         return ClusterSettings(
             mode=Mode(str(strategy.get("mode", Mode.RECOMMEND))),
             rebalance=RebalancePolicy(str(strategy.get("rebalance", RebalancePolicy.IGNORE))),
             cannot_act=cannot_act,
             max_snapshot_age_s=int(max_snapshot_age_s),
+            interruption_cost_h=_number(
+                policy.sections, PolicySection.FALLBACK, "interruption_cost_h", ClusterSettings().interruption_cost_h
+            ),
             **whole,
         )
     except ValueError as err:
         raise InputError(f"policy of cluster {policy.cluster_id}", "strategy", str(err)) from err
+
+
+def advising(policy: ClusterPolicy) -> Advising:
+    """What advice on requests the owner of a cluster wants.
+
+    Raises
+    ------
+    InputError
+        When the buffer is no number.
+    """
+    percent = _number(policy.sections, PolicySection.BUFFER, "percent", 100 * Advising().buffer_share)
+    return Advising(
+        wanted=policy.sections[PolicySection.RIGHTSIZE].get("mode") != ADVICE_OFF, buffer_share=percent / 100
+    )
 
 
 def why_not_to_act(record: Cluster, policy: ClusterPolicy) -> str:
@@ -96,6 +128,7 @@ def decision_limits(policy: Policy, settings: ClusterSettings) -> DecisionPolicy
         window_share=DecisionPolicy().window_share if automatic else 1.0,
         window_nodes=settings.max_concurrent_actions,
         max_age_s=settings.max_snapshot_age_s,
+        interruption_cost_h=settings.interruption_cost_h,
     )
 
 

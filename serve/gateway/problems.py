@@ -1,9 +1,10 @@
 """Every error as problem+json (RFC 9457): a stable type, the named field, the id of the request."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI, Request
@@ -31,6 +32,7 @@ _TYPES = {
     404: "not-found",
     405: "method-not-allowed",
     409: "conflict",
+    412: "precondition-failed",
     413: "too-large",
     415: "unsupported-media-type",
     422: "invalid-input",
@@ -43,10 +45,11 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldProblem:
-    """One wrong field: its path (``body.email``), and what would be right."""
+    """One wrong field: its path (``body.email``), in a body as a JSON pointer too, and what would be right."""
 
     field: str
     problem: str
+    pointer: str | None = None
 
 
 class ProblemError(HTTPException):
@@ -101,7 +104,10 @@ def problem_response(error: ProblemError, *, request_id: str, path: str) -> Resp
     }
     if error.fields:
         content["field"] = error.fields[0].field
-        content["errors"] = [{"field": one.field, "problem": one.problem} for one in error.fields]
+        content["errors"] = [
+            {"field": one.field, "problem": one.problem} | ({"pointer": one.pointer} if one.pointer else {})
+            for one in error.fields
+        ]
     return Response(orjson.dumps(content), status, dict(error.headers or {}), MEDIA_TYPE)
 
 
@@ -151,12 +157,21 @@ def unavailable() -> ProblemError:
 def _unfit(error: RequestValidationError) -> ProblemError:
     fields = tuple(
         FieldProblem(
-            field=".".join(str(part) for part in one["loc"]), problem=str(one["msg"]).removeprefix("Value error, ")
+            field=".".join(str(part) for part in one["loc"]),
+            problem=str(one["msg"]).removeprefix("Value error, "),
+            pointer=_pointer(one["loc"]),
         )
         for one in error.errors()[:20]
     )
     first = fields[0] if fields else FieldProblem(field="body", problem="does not fit")
     return ProblemError(422, f"{first.field}: {first.problem}", fields=fields)
+
+
+def _pointer(path: Sequence[str | int]) -> str | None:
+    """Where in the body (RFC 6901, as a URI fragment); ``None`` for what is not in it."""
+    if not path or path[0] != "body":
+        return None
+    return "#" + "".join("/" + quote(str(part).replace("~", "~0").replace("/", "~1")) for part in path[1:])
 
 
 async def answer(request: Request, error: Exception) -> Response:

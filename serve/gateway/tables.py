@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from actors.cluster.records import Mode
 from domain.fleet import ClusterStatus
 from domain.overview import ClusterQuery, ClusterSort, ClusterTable
 from domain.paging import MAX_PAGE
@@ -25,14 +26,6 @@ class Order(StrEnum):
 
     ASCENDING = "asc"
     DESCENDING = "desc"
-
-
-class Mode(StrEnum):
-    """What becomes of a cluster's plans: shown only, carried out once approved, carried out."""
-
-    RECOMMEND = "recommend"
-    APPROVE = "approve"
-    AUTOMATIC = "automatic"
 
 
 async def _query(

@@ -7,12 +7,13 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Header, Request, Response
 
 from actors.cluster.inputs import AskedBy, OptimiseRequested
+from actors.cluster.records import Mode
 from actors.hosting.ports import ClusterView
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from adapters.settings import Settings
 from domain.errors import RejectedError, TransientError
-from domain.fleet import Cluster, ClusterStatus
+from domain.fleet import Cluster, ClusterStatus, PolicySection
 from domain.work import Job, JobStatus, JobTrigger
 from serve.auth.agents import make_key
 from serve.auth.callers import Manager, Member, Operator, Viewer
@@ -97,6 +98,8 @@ async def connect(body: ConnectCluster, caller: Operator, request: Request, gate
     )
     async with gateway.services.database.tenant(caller.home) as tx:
         await tx.clusters.create(cluster)
+        if body.mode is not Mode.RECOMMEND:
+            await tx.policies.set_section(cluster.id, PolicySection.STRATEGY, {"mode": str(body.mode)}, now=now)
         audited = entry(
             request,
             gateway.services.clock,
@@ -104,7 +107,7 @@ async def connect(body: ConnectCluster, caller: Operator, request: Request, gate
             organization_id=caller.home,
             event="cluster_connected",
             resource=("cluster", str(cluster.id)),
-            after={"name": cluster.name, "region": cluster.region},
+            after={"name": cluster.name, "region": cluster.region, "mode": str(body.mode)},
         )
         await tx.audit.append([audited])
     await drop(gateway, caller.home)

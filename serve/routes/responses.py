@@ -8,6 +8,7 @@ _WORDS = {
     403: "Signed in, but not allowed",
     404: "Not there, or not yours",
     409: "Does not go together with what is there",
+    412: "Changed by somebody else in between",
     413: "The body is too large",
     415: "The encoding or type of the body is not understood",
     422: "A field is wrong; `errors` names it",

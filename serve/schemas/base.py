@@ -31,6 +31,7 @@ class FieldProblemModel(Answer):
 
     field: str
     problem: str
+    pointer: str | None = Field(None, description="JSON pointer (RFC 6901) to it, where it is in the body")
 
 
 class Problem(Answer):
@@ -58,7 +59,7 @@ class Problem(Answer):
                 "instance": "/api/auth/signup",
                 "request_id": "5f2b0c9a1d3e4f60",
                 "field": "body.email",
-                "errors": [{"field": "body.email", "problem": "is no e-mail address"}],
+                "errors": [{"field": "body.email", "problem": "is no e-mail address", "pointer": "#/email"}],
             }
         }
     )

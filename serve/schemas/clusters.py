@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from actors.cluster.records import Mode
 from domain.commands import PlanStatus
-from domain.fleet import ClusterStatus, PolicySection
+from domain.fleet import ClusterStatus
 from domain.work import JobStatus, JobTrigger
 from serve.schemas.base import Answer, Body, Label, PageAnswer
 
@@ -28,6 +29,7 @@ class ConnectCluster(Body):
     name: ClusterName
     region: Region
     account_id: UUID | None = None
+    mode: Mode = Field(Mode.RECOMMEND, description="what becomes of its plans, until its policy is changed")
 
 
 class InstallAgent(Body):
@@ -254,13 +256,3 @@ class PlanModel(Answer):
     created_at: datetime
     accepted_at: datetime | None
     job_id: UUID | None
-
-
-class PolicyAnswer(Answer):
-    """The policy of a cluster. What was never set is there with its default; ``version`` is 0 while nothing was."""
-
-    cluster_id: UUID
-    version: int
-    updated_at: datetime | None
-    sections: Mapping[PolicySection, Mapping[str, Any]]
-    defaults: Mapping[PolicySection, Mapping[str, Any]]

@@ -62,22 +62,32 @@ class MemoryPolicies(MemoryRepository):
         cluster = self._view.get(Cluster, cluster_id)
         if cluster is None:
             return None
-        default = ClusterPolicy(
-            cluster_id=cluster_id, organization_id=cluster.organization_id, sections=dict(DEFAULT_POLICY)
+        stored = self._view.get(ClusterPolicy, cluster_id)
+        if stored is None:
+            return ClusterPolicy(
+                cluster_id=cluster_id, organization_id=cluster.organization_id, sections=dict(DEFAULT_POLICY)
+            )
+        return replace(
+            stored, sections={name: {**DEFAULT_POLICY[name], **own} for name, own in stored.sections.items()}
         )
-        return self._view.get(ClusterPolicy, cluster_id) or default
+
+    async def locked(self, cluster_id: UUID) -> ClusterPolicy | None:
+        """The same; transactions of the twin do not wait for each other."""
+        return await self.get(cluster_id)
 
     async def set_section(
-        self, cluster_id: UUID, section: PolicySection, value: Mapping[str, object], *, now: datetime
+        self, cluster_id: UUID, section: PolicySection, changes: Mapping[str, object], *, now: datetime
     ) -> ClusterPolicy | None:
-        """Replace one section and hear the whole."""
+        """Set fields of one section and hear the whole."""
         policy = await self.get(cluster_id)
         if policy is None:
             return None
-        sections = {**policy.sections, section: dict(value)}
-        changed = replace(policy, sections=sections, version=policy.version + 1, updated_at=now)
-        self._view.put(cluster_id, changed)
-        return changed
+        stored = self._view.get(ClusterPolicy, cluster_id)
+        own = stored.sections if stored is not None else {name: {} for name in PolicySection}
+        section_now = {name: value for name, value in {**own[section], **changes}.items() if value is not None}
+        sections = {**own, section: section_now}
+        self._view.put(cluster_id, replace(policy, sections=sections, version=policy.version + 1, updated_at=now))
+        return await self.get(cluster_id)
 
 
 class MemorySnapshots(MemoryRepository):

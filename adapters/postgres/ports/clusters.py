@@ -176,10 +176,16 @@ class Policies(Protocol):
     async def get(self, cluster_id: UUID) -> ClusterPolicy | None:
         """The policy of a cluster, ``None`` when there is no such cluster."""
 
+    async def locked(self, cluster_id: UUID) -> ClusterPolicy | None:
+        """The same, and nobody else who locks it reads or changes it before this transaction ends."""
+
     async def set_section(
-        self, cluster_id: UUID, section: PolicySection, value: Mapping[str, object], *, now: datetime
+        self, cluster_id: UUID, section: PolicySection, changes: Mapping[str, object], *, now: datetime
     ) -> ClusterPolicy | None:
-        """Replace one section and hear the whole; ``None`` when there is no such cluster."""
+        """Set fields of one section and hear the whole; ``None`` when there is no such cluster.
+
+        Fields that are not named stay as they are; one that is set to ``None`` goes back to its default.
+        """
 
 
 class Snapshots(Protocol):

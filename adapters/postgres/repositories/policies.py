@@ -29,10 +29,15 @@ class PostgresPolicies(Repository):
             updated_at=row["updated_at"],
         )
 
+    async def locked(self, cluster_id: UUID) -> ClusterPolicy | None:
+        """The same, held until the transaction ends."""
+        await self._session.row(SQL["lock"], {"cluster_id": cluster_id})
+        return await self.get(cluster_id)
+
     async def set_section(
-        self, cluster_id: UUID, section: PolicySection, value: Mapping[str, object], *, now: datetime
+        self, cluster_id: UUID, section: PolicySection, changes: Mapping[str, object], *, now: datetime
     ) -> ClusterPolicy | None:
-        """Replace one section and hear the whole."""
-        values = {"cluster_id": cluster_id, "section": {section: value}, "now": now}
+        """Set fields of one section and hear the whole."""
+        values = {"cluster_id": cluster_id, "section": {section: changes}, "now": now}
         await self._session.run(SQL["set_section"], values)
         return await self.get(cluster_id)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from domain.fleet import PolicySection
 from domain.tenancy import OrganizationRole
 from serve.gateway.openapi import describe
 
@@ -48,6 +49,7 @@ NEEDED = {
     "/api/simulations": OrganizationRole.MEMBER,
     "/api/clusters/{cluster_id}/keys": OrganizationRole.ADMIN,
     "/api/clusters/{cluster_id}/keys/{key_id}/revoke": OrganizationRole.ADMIN,
+    **{f"/api/policies/{section}": OrganizationRole.MEMBER for section in PolicySection},
 }
 """What a change needs; everything else is for all roles."""
 

@@ -147,4 +147,4 @@ async def test_a_policy_that_was_never_set_is_the_default(spot: House) -> None:
     policy = (await spot.http.get(f"/api/policies/{agent.cluster_id}", headers=owner.headers)).json()
     assert policy["version"] == 0
     assert policy["sections"] == policy["defaults"]
-    assert policy["sections"]["binpack"] == {"aggressiveness": 40}
+    assert policy["sections"]["binpack"]["aggressiveness"] == 40

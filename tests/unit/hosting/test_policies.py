@@ -4,12 +4,14 @@ from uuid import UUID
 
 import pytest
 
-from actors.cluster.records import Mode, RebalancePolicy
-from actors.hosting.policies import cluster_settings, planning_policy
+from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
+from actors.hosting.advice import Advising
+from actors.hosting.policies import advising, cluster_settings, decision_limits, planning_policy
 from domain.errors import InputError
 from domain.fleet import DEFAULT_POLICY, ClusterPolicy, PolicySection
 from domain.market import Arch
-from domain.policy import Capacity, Policy
+from domain.policy import Allocation, Capacity, Policy
+from solvers.decision import DecisionPolicy
 
 
 def policy(**sections: dict) -> ClusterPolicy:
@@ -27,7 +29,11 @@ def test_a_cluster_whose_owner_has_set_nothing_is_planned_by_the_defaults_and_ch
 
 
 def test_constraints_limit_what_may_be_launched() -> None:
-    told = planned(constraints={"families": ["m6i"], "architectures": ["arm64"], "max_pool_share": 0.3})
+    told = planned(
+        constraints={"families": ["m6i"], "architectures": ["arm64"], "allow_burstable": False},
+        spread={"max_pool_share": 0.3},
+    )
+    assert not told.allow_burstable
     assert (told.families, told.architectures, told.max_pool_share) == (("m6i",), (Arch.ARM64,), 0.3)
 
 
@@ -40,6 +46,30 @@ def test_aggressiveness_scales_what_a_change_must_save() -> None:
     eager, calm = planned(binpack={"aggressiveness": 100}), planned(binpack={"aggressiveness": 0})
     assert eager.node_min_saving_share == 0
     assert calm.node_min_saving_share > Policy().node_min_saving_share
+
+
+def test_the_strategy_says_how_much_the_risk_of_a_pool_counts_against_its_price() -> None:
+    premiums = [planned(strategy={"allocation": str(one)}).risk_premium for one in Allocation]
+    assert premiums == sorted(premiums)
+    assert (premiums[0], planned().risk_premium) == (0, Policy().risk_premium)
+
+
+def test_a_cluster_may_be_worked_upon_more_slowly_than_the_platform_allows_and_not_faster() -> None:
+    for own, told in ((2, 2), (50, 5)):
+        constrained = policy(constraints={"max_concurrent_actions": own})
+        assert cluster_settings(constrained, {}, max_snapshot_age_s=300).max_concurrent_actions == told
+
+
+def test_what_an_interruption_costs_reaches_decisions() -> None:
+    told = cluster_settings(policy(fallback={"interruption_cost_h": 48}), {}, max_snapshot_age_s=300)
+    assert decision_limits(Policy(), told).interruption_cost_h == 48
+    assert ClusterSettings().interruption_cost_h == DecisionPolicy().interruption_cost_h
+
+
+def test_advice_on_requests_is_given_with_the_buffer_that_is_wanted_or_not_at_all() -> None:
+    assert advising(policy()) == Advising()
+    assert advising(policy(buffer={"percent": 50})) == Advising(buffer_share=0.5)
+    assert not advising(policy(rightsize={"mode": "off"})).wanted
 
 
 def test_the_configuration_of_all_and_the_strategy_of_one_reach_the_state_machine() -> None:
@@ -56,7 +86,8 @@ def test_the_configuration_of_all_and_the_strategy_of_one_reach_the_state_machin
     [
         ({"constraints": {"families": "m6i"}}, "families must be a list of names"),
         ({"constraints": {"architectures": ["sparc"]}}, "sparc"),
-        ({"constraints": {"max_pool_share": 3}}, "max_pool_share must be above 0"),
+        ({"spread": {"max_pool_share": 3}}, "max_pool_share must be above 0"),
+        ({"strategy": {"allocation": "cheapest"}}, "cheapest"),
         ({"binpack": {"aggressiveness": "very"}}, "binpack.aggressiveness: must be a number"),
     ],
 )

@@ -343,10 +343,28 @@ async def test_a_policy_is_the_default_until_a_section_is_set(database: Database
     assert (policy.version, policy.updated_at) == (2, after(2))
 
 
+async def test_fields_of_a_section_are_set_one_by_one_and_go_back_to_their_defaults(database: Database) -> None:
+    cluster = await add_cluster(database)
+    async with database.tenant(cluster.organization_id) as tx:
+        await tx.policies.set_section(cluster.id, PolicySection.STRATEGY, {"mode": None, "capacity": "spot"}, now=NOW)
+        await tx.policies.set_section(cluster.id, PolicySection.BUFFER, {"percent": 5}, now=after(1))
+        await tx.policies.set_section(cluster.id, PolicySection.STRATEGY, {"mode": "approve"}, now=after(2))
+        policy = await tx.policies.locked(cluster.id)
+        assert policy is not None
+        both = {**DEFAULT_POLICY[PolicySection.STRATEGY], "mode": "approve", "capacity": "spot"}
+        assert policy.sections[PolicySection.STRATEGY] == both
+        back = {"mode": None, "capacity": None}
+        policy = await tx.policies.set_section(cluster.id, PolicySection.STRATEGY, back, now=after(3))
+    assert policy is not None
+    assert policy.sections == {**DEFAULT_POLICY, PolicySection.BUFFER: {"percent": 5}}
+    assert policy.version == 4
+
+
 async def test_the_policy_of_an_unknown_cluster_cannot_be_set(database: Database) -> None:
     organization = await add_organization(database)
     async with database.tenant(organization.id) as tx:
-        assert await tx.policies.set_section(new_id(), PolicySection.BUFFER, {}, now=NOW) is None
+        assert await tx.policies.set_section(new_id(), PolicySection.BUFFER, {"percent": 5}, now=NOW) is None
+        assert await tx.policies.locked(new_id()) is None
 
 
 async def test_a_snapshot_never_replaces_a_newer_one(database: Database) -> None:
