@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.plan import Reason
 from domain.proposal import Proposal
+from domain.saga import NodePoolRequirement
 from solvers.decision.facts import Fallback
 
 
@@ -27,6 +28,7 @@ class Rule(StrEnum):
     PAYBACK = "payback"
     CONCURRENCY = "concurrency"
     WINDOW = "window"
+    KARPENTER = "karpenter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,14 @@ class Refusal:
 class Decision:
     """One plan of action: ``chosen`` in the order in which they are begun.
 
-    ``fallbacks`` are to be kept and handed in with the facts of the next decision.
+    ``fallbacks`` are to be kept and handed in with the facts of the next decision. ``node_pools`` are those of Karpenter
+    that launch what their templates were to launch.
     """
 
     chosen: tuple[Chosen, ...]
     refused: tuple[Refusal, ...]
     fallbacks: tuple[Fallback, ...]
+    node_pools: tuple[NodePoolRequirement, ...] = ()
 
     @property
     def saving_usd_per_h(self) -> float:

@@ -110,7 +110,8 @@ class DecisionPolicy:
     max_age_s
         A proposal for a cluster that was seen longer ago is stale.
     max_risk_per_month
-        A replacement more likely than this to be taken by AWS is risky, unless all that it replaces is riskier.
+        A replacement more likely than this to be taken by AWS is risky, unless all that it replaces is riskier. The
+        default is three interruptions a month: one in ten within a day, the time in which a change has to pay.
     overlap_h
         For how long old and new node run side by side: both are paid for.
     churn_window_s
@@ -118,9 +119,11 @@ class DecisionPolicy:
         as dear.
     fallback_failures, fallback_window_s
         So many requests without capacity within the time: the template is bought on demand.
-    enter_risk, leave_risk
-        The best pool's interruption probability per month above which a template falls back, and below which it may
-        return; far apart, so that it does not flap.
+    interruption_cost_h
+        What it costs when AWS takes a node, in hours of its on-demand price.
+    enter_share, leave_share
+        What the best pool costs with its interruptions, as a share of the on-demand price: from the first on a template
+        falls back, below the second it may return; apart, so that it does not flap.
     min_stay_s, max_stay_s
         How long a fallback lasts at least, doubled with each one in a row up to the longest.
     """
@@ -131,19 +134,22 @@ class DecisionPolicy:
     window_share: float = 0.1
     window_nodes: int = 1
     max_age_s: float = 300.0
-    max_risk_per_month: float = 0.3
+    max_risk_per_month: float = 0.95
     overlap_h: float = 0.1
     churn_window_s: float = 86_400.0
     fallback_failures: int = 3
     fallback_window_s: float = 1_800.0
-    enter_risk: float = 0.5
-    leave_risk: float = 0.25
+    interruption_cost_h: float = 6.0
+    enter_share: float = 1.0
+    leave_share: float = 0.9
     min_stay_s: float = 3_600.0
     max_stay_s: float = 86_400.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.leave_risk < self.enter_risk <= 1:
-            raise ValueError("0 <= leave_risk < enter_risk <= 1 must hold")
+        if not 0 < self.leave_share < self.enter_share:
+            raise ValueError("0 < leave_share < enter_share must hold")
+        if self.interruption_cost_h < 0:
+            raise ValueError(f"interruption_cost_h must not be negative, not {self.interruption_cost_h}")
         if not 0 < self.min_stay_s <= self.max_stay_s:
             raise ValueError("0 < min_stay_s <= max_stay_s must hold")
         if not 0 <= self.window_share <= 1 or self.window_nodes < 0:

@@ -25,7 +25,7 @@ def some_proposals(draw: st.DrawFn) -> list[Proposal]:
         nodes = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=True))
         cut = draw(st.integers(0, len(nodes)))
         pools = draw(st.lists(st.sampled_from((1, 2, 3)), max_size=3, unique=True))
-        risk = draw(st.sampled_from((0.0, 0.1, 0.4, 0.9)))
+        risk = draw(st.sampled_from((0.0, 0.1, 0.9, 0.97, 1.0)))
         launches = tuple(make_launch(f"new-{number}-{n}", spot=(rated(n, risk=risk),)) for n in pools)
         proposals.append(
             make_proposal(

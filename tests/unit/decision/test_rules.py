@@ -131,17 +131,17 @@ def test_what_aws_takes_is_refused_by_no_rule(rule: Rule) -> None:
 
 
 def test_a_node_is_not_removed_for_a_replacement_that_may_not_last() -> None:
-    risky = make_launch(spot=(rated(1, risk=0.4),))
+    risky = make_launch(spot=(rated(1, risk=0.97),))
     decision = decide(make_proposal(removes=("a",), launches=(risky,)))
     assert rules(decision) == {"p1": Rule.RISKY_REPLACEMENT}
     safer_than_before = decide(
-        make_proposal(removes=("a",), launches=(risky,)), facts=with_node("a", interruption_per_month=0.7)
+        make_proposal(removes=("a",), launches=(risky,)), facts=with_node("a", interruption_per_month=0.98)
     )
     assert chosen(safer_than_before) == ["p1"]
 
 
 def test_of_several_pools_only_the_calm_ones_are_used() -> None:
-    launch = make_launch(spot=(rated(1, risk=0.6), rated(2, risk=0.1)))
+    launch = make_launch(spot=(rated(1, risk=0.97), rated(2, risk=0.1)))
     decision = decide(make_proposal(removes=("a",), launches=(launch,)))
     assert [one.pool for one in decision.chosen[0].proposal.launches[0].spot] == [make_pool(2)]
 
@@ -225,7 +225,7 @@ WRONG: dict[str, Any] = {
     "launch without pools": lambda: ProposedLaunch(name="new-1", template="general"),
     "impossible risk": lambda: rated(risk=1.5),
     "nothing to pay": lambda: rated(price=0.0),
-    "no hysteresis": lambda: DecisionPolicy(leave_risk=0.6, enter_risk=0.5),
+    "no hysteresis": lambda: DecisionPolicy(leave_share=1.1, enter_share=1.0),
     "no stay": lambda: DecisionPolicy(min_stay_s=0),
     "share above 1": lambda: DecisionPolicy(window_share=2),
     "no failure": lambda: DecisionPolicy(fallback_failures=0),
