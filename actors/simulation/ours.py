@@ -5,6 +5,7 @@ What decides is the production code, unchanged: `ClusterState` takes events and 
 (which takes ``agent_s`` to hear and to act), AWS, Kubernetes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ from actors.planning.order import PlanAnswer, PlanOrder
 from actors.risk.evidence import Evidence
 from actors.risk.flags import FlagChange
 from actors.simulation.carrying import Carrying
-from actors.simulation.hazard import Hazards
+from actors.simulation.hazard import HIGHEST, Hazards
 from actors.simulation.hive import Hive
 from actors.simulation.sight import Sight, pool_of
 from actors.simulation.stage import Stage
@@ -372,7 +373,8 @@ class Ours(Bystander):
         known = self._plans.get(command.generation)
         if known is not None and command.status in (PlanStatus.ACCEPTED, PlanStatus.NO_CHANGE):
             self._believe()
-            self._loss_per_month = known[0].risk_after.loss_probability_per_month
+            risk = known[0].risk_after if command.status is PlanStatus.ACCEPTED else known[0].risk_before
+            self._loss_per_month = risk.loss_probability_per_month
 
     def _believe(self) -> None:
         """Add up what was to be expected since then: of each node by its rate, of large losses by the plan."""
@@ -386,7 +388,7 @@ class Ours(Bystander):
         )
         tally.predicted += sum(rates) * hours
         tally.predicted_h += hours
-        tally.predicted_large += self._loss_per_month * hours / HOURS_PER_MONTH
+        tally.predicted_large += -math.log1p(-min(self._loss_per_month, HIGHEST)) * hours / HOURS_PER_MONTH
 
     # Odds and ends
 

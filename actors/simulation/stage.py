@@ -96,6 +96,7 @@ class Builder:
         self._series = _chosen(scenario, source, self._path(source.folder)) if source else ()
         self._prices = read_price_table(self._path(scenario.market.prices)) if scenario.market.prices else {}
         self._workload = self._made_workload()
+        self._made: Generator | None = None
 
     def stage(self, replication: int) -> Stage:
         """What a replication plays on: the same whenever it is asked for."""
@@ -182,6 +183,11 @@ class Builder:
         return [(zone, name) for zone in best for name in pools[zone]]
 
     def _generator(self, spec: Generated) -> Generator:
+        if self._made is None:
+            self._made = self._new_generator(spec)
+        return self._made
+
+    def _new_generator(self, spec: Generated) -> Generator:
         capacity = spec.capacity or PLENTY
         if not spec.fitted_to:
             return Generator(
@@ -197,17 +203,21 @@ class Builder:
 
     def _tape(self, zone: str, name: str, steps: Steps) -> PoolTape:
         pool = Pool(region=self.scenario.region, zone_id=self._zone_named(zone).id, instance_type=name)
-        told = self._told_per_month(pool)
-        wanted, drawn = self.scenario.market.interruption, self.scenario.market.generated
+        advised = self._advised_per_month(pool)
+        market = self.scenario.market
+        drawn = market.generated
         strain_h, strain_per_h = (drawn.strain_h, drawn.strain_per_h) if drawn else (0.0, 0.0)
-        per_month = told if wanted == "advisor" else float(wanted)
+        per_month = advised if market.interruption == "advisor" else float(market.interruption)
+        single_per_h = -math.log1p(-min(per_month, 0.999999)) / HOURS_PER_MONTH
+        told = advised
+        if drawn is not None and market.told == "truth":
+            told = -math.expm1(-HOURS_PER_MONTH * (single_per_h + self._generator(drawn).failures_per_h))
         return PoolTape(
             pool=pool, times_s=steps[0], capacity=steps[1], price=self._spot(zone, pool), told_per_month=told,
-            strain_s=strain_h * SECONDS_PER_H, strain_per_h=strain_per_h,
-            interruption_per_h=-math.log1p(-min(per_month, 0.999999)) / HOURS_PER_MONTH,
+            strain_s=strain_h * SECONDS_PER_H, strain_per_h=strain_per_h, interruption_per_h=single_per_h,
         )  # fmt: skip
 
-    def _told_per_month(self, pool: Pool) -> float:
+    def _advised_per_month(self, pool: Pool) -> float:
         known = self._offerings.get((pool, CapacityType.SPOT))
         return known.interruption_per_month if known else UNKNOWN_INTERRUPTION_PER_MONTH
 

@@ -85,12 +85,15 @@ class MarketSpec(_Part):
     ``interruption``: nodes that AWS takes one by one from pools that have room: ``advisor`` for the monthly
     probability of the Spot advisor, or a probability per month. ``prices``: a table of Spot prices over time, CSV with
     ``zone``, ``instance_type``, ``at`` (hours) and ``usd_per_h``; without it they stay as the catalogue has them.
+    ``told``: what policies without a model are told of each pool's monthly risk: the advisor's word, or in a generated
+    market the truth, so that what is done with a risk can be looked at apart from how well it is known.
     """
 
     recorded: Recorded | None = None
     generated: Generated | None = None
     interruption: Literal["advisor"] | Share = 0.0
     prices: str = ""
+    told: Literal["advisor", "truth"] = "advisor"
     boot_s: NotNegative = 90.0
     notice: NoticeSpec = NoticeSpec()
 
@@ -98,6 +101,8 @@ class MarketSpec(_Part):
     def _one_source(self) -> Self:
         if (self.recorded is None) == (self.generated is None):
             raise ValueError("must have either 'recorded' or 'generated'")
+        if self.told == "truth" and self.generated is None:
+            raise ValueError("can tell the truth of a generated market only: nobody knows it of a recorded one")
         return self
 
 

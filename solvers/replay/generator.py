@@ -60,6 +60,11 @@ class Generator:
     bursts: Bursts = Bursts()
     capacity: int = PLENTY
 
+    @property
+    def failures_per_h(self) -> float:
+        """How often a pool that is up goes down, by itself and in bursts."""
+        return 1 / self.up.mean_h + self.bursts.per_h * self.bursts.share
+
     def tapes(self, groups: Sequence[int], *, horizon_s: float, rng: np.random.Generator) -> list[Steps]:
         """Times and capacities of each pool; ``groups`` says which burst group each belongs to."""
         shocks = {group: self._shocks(horizon_s, rng) for group in sorted(set(groups))}

@@ -1,5 +1,6 @@
 """Replications under the production code, batches, and what is kept of them."""
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyarrow import parquet
 from actors.simulation.batch import Batches, Order, Row, compared, simulate
 from actors.simulation.fanout import InProcess
 from actors.simulation.replicate import Replicator
+from actors.simulation.stage import Builder
 from adapters.parquet import Column, Kind, ParquetWriter
 from adapters.runs.folder import MANIFEST, RESULTS
 from adapters.scenarios import Scenario, parse_scenario
@@ -126,6 +128,12 @@ def test_a_manifest_names_the_scenario_with_all_its_defaults(tmp_path: Path) -> 
 def test_a_type_without_a_price_is_named() -> None:
     with pytest.raises(InputError, match=r"type p9.huge: is not offered as Spot"):
         Replicator(scenario("market.generated.types=[p9.huge]"), Path()).run(0)
+
+
+def test_policies_may_be_told_the_truth_of_a_generated_market() -> None:
+    told = scenario("market.told=truth", "market.generated.up_h=5000", "market.interruption=0.1")
+    (risk,) = {tape.told_per_month for tape in Builder(told, Path()).stage(0).market.tapes}
+    assert risk == pytest.approx(1 - 0.9 * math.exp(-730 / 5000))
 
 
 def test_a_missing_recording_is_named(tmp_path: Path) -> None:
