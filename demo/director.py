@@ -18,7 +18,7 @@ from demo.kubernetes.nodes import Machine
 from demo.kubernetes.objects import condition_of, is_ready, read_moment
 from demo.kubernetes.store import Object
 from demo.market import Capacity, prices
-from demo.world import Pace, Tenant
+from demo.world import Owner, Pace
 from domain.market import CapacityType, Pool
 
 STEP_S = 1.0
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 class Home:
     """A cluster, whose it is, and what is known of its instances."""
 
-    tenant: Tenant
+    owner: Owner
     character: Character
     cluster: Cluster
     boots_at: dict[str, datetime] = field(default_factory=dict)
@@ -91,6 +91,16 @@ class Director:
         """From now on prices move and capacity ends."""
         self._opened_at = self._now()
 
+    def interrupt(self, name: str = "") -> bool:
+        """Have AWS announce the end of a Spot node now, of the cluster of that name or of any; whether there is one."""
+        running = [
+            (home, one)
+            for home, found in self._instances()
+            for one in found
+            if name in ("", home.character.name) and one.is_running and one.capacity_type is CapacityType.SPOT
+        ]
+        return self._take_one(running, self._now())
+
     def step(self) -> None:
         """Let everything happen that is due."""
         now = self._now()
@@ -111,12 +121,12 @@ class Director:
         self._play_capacity(running, now, at_h=since_h * self._pace.interruptions)
 
     def _instances(self) -> list[tuple[Home, list[Instance]]]:
-        places = {(home.tenant.account_id, home.character.region) for home in self._homes}
+        places = {(home.owner.account_id, home.character.region) for home in self._homes}
         found: dict[tuple[str, str], list[Instance]] = defaultdict(list)
         for account_id, region in sorted(places):
             for one in cloud.instances(account_id, region):
                 found[account_id, one.cluster].append(one)
-        return [(home, found[home.tenant.account_id, home.character.name]) for home in self._homes]
+        return [(home, found[home.owner.account_id, home.character.name]) for home in self._homes]
 
     def _follow(self, home: Home, found: list[Instance], now: datetime) -> None:
         """Boot what was launched, and lose what has ended."""
@@ -124,7 +134,7 @@ class Director:
         for one in found:
             ends_at = home.ends_at.get(one.id)
             if one.is_running and ends_at is not None and now >= ends_at:
-                cloud.take(home.tenant.account_id, one)
+                cloud.take(home.owner.account_id, one)
                 nodes.lose(home.cluster.store, one.id)
             elif one.is_running:
                 if (
@@ -150,21 +160,24 @@ class Director:
                 rooms.pop(key, None)
             else:
                 rooms[key] = 0
-                self._take_one(pool, by_pool[pool], now)
+                self._take_next(pool, by_pool[pool], now)
 
-    def _take_one(self, pool: Pool, members: list[tuple[Home, Instance]], now: datetime) -> None:
+    def _take_next(self, pool: Pool, members: list[tuple[Home, Instance]], now: datetime) -> None:
         last = self._taken_at.get(pool)
-        if last is not None and (now - last).total_seconds() < self._pace.apart_s:
-            return
+        if last is None or (now - last).total_seconds() >= self._pace.apart_s:
+            self._take_one(members, now)
+
+    def _take_one(self, members: list[tuple[Home, Instance]], now: datetime) -> bool:
         for home, one in sorted(members, key=lambda member: member[1].id):
             node = nodes.find(home.cluster.store, one.id)
             if one.id in home.ends_at or len(home.ends_at) >= MOST_AT_ONCE or node is None or not is_ready(node):
                 continue
             home.ends_at[one.id] = deadline = now + timedelta(seconds=self._pace.notice_s)
             nodes.announce(home.cluster.store, one.id, deadline=deadline)
-            self._taken_at[pool] = now
-            self._tell(f"AWS takes {one.id} of {home.character.name} ({pool}) in {self._pace.notice_s:.0f} s")
-            return
+            self._taken_at[one.pool] = now
+            self._tell(f"AWS takes {one.id} of {home.character.name} ({one.pool}) in {self._pace.notice_s:.0f} s")
+            return True
+        return False
 
     def _autoscale(self, home: Home, now: datetime) -> None:
         """A group grows where pods have fitted nowhere for long."""
@@ -175,7 +188,7 @@ class Director:
             told = condition_of(pod, "PodScheduled")
             if told.get("reason") == "Unschedulable" and now - read_moment(told["lastTransitionTime"]) >= patience:
                 group = _group_for(home.character.groups, pod)
-                cloud.grow(home.tenant.account_id, home.character.region, group.name)
+                cloud.grow(home.owner.account_id, home.character.region, group.name)
                 home.grown_at = now
                 return
 

@@ -13,13 +13,12 @@ from uuid import UUID
 
 import httpx
 
-from demo import platform
-from demo.children import child
-from demo.clusters.workloads import AGENT
+from demo import platform, typed
+from demo.agents import Agents
 from demo.person import Person
 from demo.platform import Platform
 from demo.screen import Account, Screen
-from demo.world import PACE, TENANTS, Pace
+from demo.world import PACE, TENANTS, WAITING, Pace
 from serve.operations.ports import free_port
 
 if TYPE_CHECKING:
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 
 AWS_PORT = 5_055
 """First port to try for the simulated AWS."""
-
-AGENT_END_S = 10.0
-AGENT_AGAIN_S = 5.0
-"""From the end of an agent that nobody has asked to end to the next one."""
-
-COLLECTION_S = 10
-"""An agent measures every 30 s in earnest; who watches a demo waits for nothing."""
 
 
 async def run(screen: Screen, *, port: int, minutes: float | None, pace: Pace = PACE) -> None:
@@ -86,13 +78,27 @@ async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(begun.outlive())
             accounts = await asyncio.gather(*(_link(screen, person, stage) for person in people))
+            (waiting,) = stage.homes_of(WAITING)
+            agents = Agents(tasks, running, kubernetes_url=stage.kubernetes_url, waiting=waiting)
             for person, account in zip(people, accounts, strict=True):
                 for home in stage.homes_of(person.tenant):
-                    cluster, key = await _connect(person, home, running, account=account)
-                    tasks.create_task(_agent(home, cluster, key, kubernetes=stage.kubernetes_url, running=running))
+                    agents.install(home, *await _connect(person, home, running, account=account))
                     screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
-            stage.open_market()
+            stage.director.open_market()
             screen.invite()
+            with typed.listening(lambda line: _obey(line, screen, agents, stage=stage)):
+                await asyncio.Event().wait()
+
+
+def _obey(line: str, screen: Screen, agents: Agents, *, stage: "Stage") -> None:
+    """Do what was typed."""
+    match typed.understood(line):
+        case typed.Installation(cluster=cluster, key=key):
+            screen.say(f"{agents.install_by_id(cluster, key)}: its agent starts")
+        case typed.Interruption(name=name) if not stage.director.interrupt(name):
+            screen.say(f"No Spot node that AWS could take just now in {name or 'any cluster'}")
+        case None:
+            screen.say("Type interrupt, or interrupt and a cluster's name, or paste a Helm command of the portal")
 
 
 async def _link(screen: Screen, person: Person, stage: "Stage") -> UUID:
@@ -120,30 +126,6 @@ async def _connect(person: Person, home: "Home", running: Platform, *, account: 
     cluster = await person.connect(home.character.name, home.character.region, account=account)
     await platform.set_mode(running.folder, person.organization, cluster, home.character.mode)
     return cluster, await person.install(cluster)
-
-
-async def _agent(home: "Home", cluster: UUID, key: str, *, kubernetes: str, running: Platform) -> None:
-    """The real agent of a cluster, as a process, until cancelled. One that ends is started again, as a pod would be."""
-    name = home.character.name
-    token = running.folder / f"{name}.token"
-    token.write_text(home.cluster.token)
-    token.chmod(0o600)
-    environment = platform.clean_environment(running.folder) | {
-        "API_URL": running.url,
-        "CLUSTER_ID": str(cluster),
-        "API_TOKEN": key,
-        "NAMESPACE": AGENT,
-        "POD_NAME": f"{name}-agent",
-        "PORT": "0",
-        "COLLECTION_INTERVAL": str(COLLECTION_S),
-        "KUBE_API_URL": f"{kubernetes}/{name}",
-        "KUBE_TOKEN_FILE": str(token),
-    }
-    while True:
-        log = running.folder / f"agent-{name}.log"
-        async with child("agent", environment=environment, log=log, end_s=AGENT_END_S) as process:
-            await process.ended()
-        await asyncio.sleep(AGENT_AGAIN_S)
 
 
 async def _wait(stop: asyncio.Event, minutes: float | None) -> None:

@@ -11,12 +11,17 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from demo.world import WAITING
+
 THINGS_TO_TRY = """\
 1. [b]Watch the hive mind.[/b] Sign in as Ada in one window and as Ben in another. Within two minutes AWS takes a Spot
-   node of one of them: both see the pool flagged, and new nodes of either avoid it.
-2. [b]Carry out a plan.[/b] As Ada, open the cluster ml-training, choose “Optimize now”, look at the moves and their
+   node of one of them; type [b]interrupt[/b] here and it does so at once. Both see the pool flagged, and new nodes of
+   either avoid it.
+2. [b]Carry out a plan.[/b] As Ada, open the cluster ml-training, choose “Optimise now”, look at the moves and their
    reasons, approve, and watch each step until the nodes have gone and the bill is smaller.
-3. [b]Pull the brake.[/b] As admin, switch on safe mode: plans are still made, and nothing is changed any more."""
+3. [b]Connect a cluster.[/b] Sign up as somebody new, link the AWS account [b]{account}[/b], choose the cluster
+   {cluster} that is found there, and paste the Helm command that you are shown into this terminal.
+4. [b]Pull the brake.[/b] As admin, switch on safe mode: plans are still made, and nothing is changed any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,9 @@ class TextScreen:
 
     def invite(self) -> None:
         """What to try."""
-        self._console.print(Panel(THINGS_TO_TRY, title="Three things to try", title_align="left", expand=False))
+        (cluster,) = WAITING.clusters
+        things = THINGS_TO_TRY.format(account=WAITING.account_id, cluster=cluster.name)
+        self._console.print(Panel(things, title="Four things to try", title_align="left", expand=False))
         self.say("Ctrl-C ends it and leaves nothing behind.")
 
 

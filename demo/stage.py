@@ -14,24 +14,24 @@ from demo.director import Director, Home
 from demo.kubernetes.cluster import Cluster
 from demo.kubernetes.http import KubernetesServer
 from demo.serving import serving
-from demo.world import TENANTS, Pace, Tenant
+from demo.world import TENANTS, WAITING, Owner, Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What there is before anybody has heard of the platform; ``kubernetes_url`` is where the clusters' APIs are.
 
-    Nothing is taken and no price moves before ``open_market`` is called.
+    Nothing is taken and no price moves before the director opens the market.
     """
 
     world: World
     homes: tuple[Home, ...]
+    director: Director
     kubernetes_url: str
-    open_market: Callable[[], None]
 
-    def homes_of(self, tenant: Tenant) -> tuple[Home, ...]:
-        """A customer's clusters."""
-        return tuple(home for home in self.homes if home.tenant is tenant)
+    def homes_of(self, owner: Owner) -> tuple[Home, ...]:
+        """The clusters in an account."""
+        return tuple(home for home in self.homes if home.owner is owner)
 
 
 @asynccontextmanager
@@ -59,9 +59,9 @@ async def on_stage(
                 asyncio.create_task(director.run()),
                 *(asyncio.create_task(one.run()) for one in clusters.values()),
             ]
-            on_step("simulated AWS and five clusters", loop.time() - began)
+            on_step("simulated AWS and six clusters", loop.time() - began)
             try:
-                yield Stage(world=world, homes=homes, kubernetes_url=kubernetes_url, open_market=director.open_market)
+                yield Stage(world=world, homes=homes, director=director, kubernetes_url=kubernetes_url)
             finally:
                 for life in lives:
                     life.cancel()
@@ -71,13 +71,13 @@ async def on_stage(
 async def _fill(aws_url: str) -> tuple[Home, ...]:
     """The accounts with their clusters, as they were before anybody connected them."""
     homes: list[Home] = []
-    for tenant in TENANTS:
-        owner = await asyncio.to_thread(customer, aws_url, tenant.account_id)
-        for character in tenant.clusters:
-            await asyncio.to_thread(cloud.fill, owner, character)
+    for owner in (*TENANTS, WAITING):
+        signed_in = await asyncio.to_thread(customer, aws_url, owner.account_id)
+        for character in owner.clusters:
+            await asyncio.to_thread(cloud.fill, signed_in, character)
             cluster = Cluster(character.name, secrets.token_urlsafe(24), _now)
             cluster.add(*character.objects())
-            homes.append(Home(tenant=tenant, character=character, cluster=cluster))
+            homes.append(Home(owner=owner, character=character, cluster=cluster))
     return tuple(homes)
 
 

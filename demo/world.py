@@ -1,7 +1,8 @@
-"""What there is: two customers with an AWS account each, their clusters, and how fast time goes."""
+"""What there is: AWS accounts, the clusters in them, two customers from the start, and how fast time goes."""
 
 from dataclasses import dataclass
 
+from demo.clusters.bakery import BAKERY
 from demo.clusters.batch import BATCH
 from demo.clusters.character import Character
 from demo.clusters.messy import MESSY
@@ -14,14 +15,20 @@ PLATFORM_ACCOUNT = "999988887777"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """A customer."""
+class Owner:
+    """Whoever has an AWS account with clusters."""
+
+    account_id: str
+    clusters: tuple[Character, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant(Owner):
+    """A customer from the start."""
 
     organization: str
     person: str
     email: str
-    account_id: str
-    clusters: tuple[Character, ...]
 
 
 TENANTS = (
@@ -40,6 +47,9 @@ TENANTS = (
         clusters=(BATCH, MESSY),
     ),
 )
+
+WAITING = Owner(account_id="777788889999", clusters=(BAKERY,))
+"""For whoever watches: a cluster that nobody has connected yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

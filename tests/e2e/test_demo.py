@@ -71,7 +71,7 @@ def signed_in(running: Running, email: str) -> Iterator[httpx.Client]:
 
 
 def test_it_says_where_to_look_how_to_sign_in_and_what_to_try(running: Running) -> None:
-    running.await_words("Three things to try", START_S + SEEN_S)
+    running.await_words("Four things to try", START_S + SEEN_S)
     assert all(tenant.email in running.said() for tenant in TENANTS)
     assert "admin@localhost" in running.said()
 
@@ -91,7 +91,7 @@ def test_each_customer_sees_their_own_clusters_with_real_agents(running: Running
 
 
 def test_ctrl_c_leaves_no_process_and_no_file(running: Running) -> None:
-    running.await_words("Three things to try", START_S + SEEN_S)
+    running.await_words("Four things to try", START_S + SEEN_S)
     assert running.left()
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(END_S) == 0, running.said()

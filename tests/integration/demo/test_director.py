@@ -16,7 +16,7 @@ from demo.director import Director, Home
 from demo.kubernetes.cluster import Cluster
 from demo.kubernetes.nodes import find
 from demo.kubernetes.objects import condition_of, is_ready
-from demo.world import PACE, TENANTS
+from demo.world import PACE, Owner
 from domain.market import CapacityType
 from tests.unit.demo.kube import Time
 
@@ -37,8 +37,9 @@ class Play:
         cloud.fill(owner, character)
         self.cluster = Cluster(character.name, "token", self.time)
         self.cluster.add(*character.objects())
-        tenant = replace(TENANTS[0], account_id=owner.account_id)
-        self.home = Home(tenant=tenant, character=character, cluster=self.cluster)
+        self.home = Home(
+            owner=Owner(account_id=owner.account_id, clusters=(character,)), character=character, cluster=self.cluster
+        )
         self.director = Director(world, [self.home], PACE, now=self.time, on_event=self.told.append)
 
     def run(self, seconds: float) -> None:
@@ -89,6 +90,16 @@ def test_nothing_is_taken_before_the_market_opens_then_a_notice_comes_and_later_
     play.run(PACE.notice_s + 10)
     assert victim.id not in {one.id for one in play.instances()}
     assert find(play.cluster.store, victim.id) is None
+
+
+def test_a_node_is_taken_when_somebody_wishes_it_and_there_is_one(play: Play) -> None:
+    play.run(20)
+    assert not play.director.interrupt("elsewhere")
+    assert play.director.interrupt("spot")
+    (sentence,) = play.told
+    victim = next(one for one in play.instances() if one.id in sentence)
+    play.run(PACE.notice_s + 10)
+    assert victim.id not in play.nodes()
 
 
 def test_a_node_whose_instance_is_terminated_goes_and_its_pods_run_elsewhere(play: Play) -> None:

@@ -6,6 +6,7 @@ import orjson
 from rich.console import Console
 
 from demo.screen import Account, JsonScreen, Screen, TextScreen
+from demo.world import WAITING
 
 ACCOUNTS = [Account(who="Larkspur Goods", email="ada@larkspur.example", password="x" * 150)]
 
@@ -20,12 +21,13 @@ def shown(kind: type[TextScreen] | type[JsonScreen]) -> str:
     return out.getvalue()
 
 
-def test_people_see_where_to_look_how_to_sign_in_and_three_things_to_try() -> None:
+def test_people_see_where_to_look_how_to_sign_in_and_what_to_try() -> None:
     text = shown(TextScreen)
     assert "http://127.0.0.1:8080" in text
     assert "ada@larkspur.example" in text
     assert "AWS takes [one]" in text
-    assert all(f"{number}. " in text for number in (1, 2, 3))
+    assert all(f"{number}. " in text for number in (1, 2, 3, 4))
+    assert WAITING.account_id in text
 
 
 def test_programs_read_an_object_a_line_however_long() -> None:
