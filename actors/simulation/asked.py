@@ -18,7 +18,7 @@ from actors.services import Services
 from actors.simulation.batch import Batches, compared, summary
 from actors.simulation.fanout import compute
 from adapters.scenarios.model import MOST_CLUSTERS, Scenario
-from domain.errors import InputError, RejectedError
+from domain.errors import InputError, InvariantError, RejectedError
 from domain.simulation import SimulationStatus, StoredSimulation
 
 BATCH = 2
@@ -32,18 +32,23 @@ MOST_OPEN = 2
 """Simulations of one organisation at a time."""
 HERE = "."
 """What a scenario from outside calls its own recordings."""
+OUR_FAULT = "a mistake of ours stopped it; the log of the platform has the details"
+PRICES = "prices.csv"
+"""Where the prices that come with recordings are put."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """A scenario with its recordings: file names of the SkyPilot format and what is in them."""
+    """A scenario with its recordings: file names of the SkyPilot format and what is in them, and a table of prices."""
 
     scenario: Scenario
     recordings: dict[str, dict[str, Any]]
+    prices: str = ""
 
     def as_bytes(self) -> bytes:
         """As it is stored."""
-        return orjson.dumps({"scenario": self.scenario.model_dump(mode="json"), "recordings": self.recordings})
+        scenario = self.scenario.model_dump(mode="json")
+        return orjson.dumps({"scenario": scenario, "recordings": self.recordings, "prices": self.prices})
 
 
 def check(ordered: Ordered, replications: int) -> None:
@@ -91,6 +96,10 @@ async def carry_out(services: Services, simulation_id: UUID, organization_id: UU
         except RejectedError as err:
             await _end(services, stored, SimulationStatus.FAILED, summary={}, error=str(err))
             return
+        except InvariantError:
+            # Begun anew it would fail as before, and whoever waits would wait for good.
+            await _end(services, stored, SimulationStatus.FAILED, summary={}, error=OUR_FAULT)
+            raise
         rows = [row for number in sorted(done) for row in orjson.loads(done[number])]
         found = compared(rows, baseline=batches.scenario.measured_against)
         await _end(services, stored, SimulationStatus.COMPLETED, summary=summary(found, batches), error="")
@@ -101,6 +110,9 @@ def _batches(stored: StoredSimulation, folder: Path) -> Batches:
     for name, recording in content["recordings"].items():
         (folder / name).write_bytes(orjson.dumps(recording))
     scenario = Scenario.model_validate(content["scenario"])
+    if prices := content.get("prices", ""):
+        (folder / PRICES).write_text(prices, encoding="utf-8")
+        scenario = scenario.model_copy(update={"market": scenario.market.model_copy(update={"prices": PRICES})})
     return Batches(scenario=scenario, data=folder, replications=stored.replications, batch=BATCH)
 
 

@@ -107,5 +107,5 @@ def _conduct(ours: OursSpec) -> Conduct:
         ),
         optimise_every_s=ours.optimise_every_h * SECONDS_PER_H, work_limit=ours.work_limit,
         routine_work_limit=ours.routine_work_limit, plan_s=ours.plan_s,
-        agent_s=ours.agent_s,
+        agent_s=ours.agent_s, widen=ours.widen,
     )  # fmt: skip

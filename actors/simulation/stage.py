@@ -29,7 +29,7 @@ from solvers.replay.market import (
     PriceCurve,
     constant_price,
 )
-from solvers.replay.recorded import capacity_steps, window
+from solvers.replay.recorded import Stretch, capacity_steps, window
 from solvers.replay.workload import Arrival, PodGroup, Workload
 
 LEAD_S = 7 * 24 * SECONDS_PER_H
@@ -75,6 +75,7 @@ class _Seen:
     lead_s: float
     tapes: tuple[tuple[str, str, Steps], ...]
     start: datetime | None = None
+    stretch: Stretch | None = None
 
 
 class Builder:
@@ -103,7 +104,7 @@ class Builder:
         scenario = self.scenario
         spec = scenario.market
         seen = self._recorded(spec.recorded, replication) if spec.recorded else self._drawn(spec.generated, replication)
-        tapes = tuple(self._tape(zone, name, steps) for zone, name, steps in seen.tapes)
+        tapes = tuple(self._tape(zone, name, steps=steps, stretch=seen.stretch) for zone, name, steps in seen.tapes)
         types = {tape.pool.instance_type: self._type(tape.pool.instance_type) for tape in tapes}
         market = Market(
             region=scenario.region,
@@ -139,7 +140,7 @@ class Builder:
         names = [(self._series[at].zone, self._series[at].instance_type) for at in here]
         return _Seen(
             pools=tuple(_seen_pool(self._series[at]) for at in order), up=past[order] > 0, tick_s=tick_s,
-            lead_s=lead * tick_s,
+            lead_s=lead * tick_s, stretch=_stretch(source, tick_s, ticks=counts.shape[1], first=place.first),
             tapes=tuple((*name, step) for name, step in zip(names, steps, strict=True)),
         )  # fmt: skip
 
@@ -196,12 +197,13 @@ class Builder:
             )  # fmt: skip
         (recording, *_) = read_recordings(self._path(spec.fitted_to))
         groups = sorted({each.region for each in recording.series})
-        fitted = fit(
-            recording.up, [groups.index(each.region) for each in recording.series], tick_s=recording.tick_s
-        )  # fmt: skip
-        return replace(fitted, capacity=capacity)
+        numbers = [groups.index(each.region) for each in recording.series]
+        try:
+            return replace(fit(recording.up, numbers, tick_s=recording.tick_s), capacity=capacity)
+        except ValueError as err:
+            raise InputError(str(self._path(spec.fitted_to)), "", str(err)) from err
 
-    def _tape(self, zone: str, name: str, steps: Steps) -> PoolTape:
+    def _tape(self, zone: str, name: str, *, steps: Steps, stretch: Stretch | None) -> PoolTape:
         pool = Pool(region=self.scenario.region, zone_id=self._zone_named(zone).id, instance_type=name)
         advised = self._advised_per_month(pool)
         market = self.scenario.market
@@ -213,7 +215,7 @@ class Builder:
         if drawn is not None and market.told == "truth":
             told = -math.expm1(-HOURS_PER_MONTH * (single_per_h + self._generator(drawn).failures_per_h))
         return PoolTape(
-            pool=pool, times_s=steps[0], capacity=steps[1], price=self._spot(zone, pool), told_per_month=told,
+            pool=pool, times_s=steps[0], capacity=steps[1], price=self._spot(zone, pool, stretch), told_per_month=told,
             strain_s=strain_h * SECONDS_PER_H, strain_per_h=strain_per_h, interruption_per_h=single_per_h,
         )  # fmt: skip
 
@@ -221,10 +223,15 @@ class Builder:
         known = self._offerings.get((pool, CapacityType.SPOT))
         return known.interruption_per_month if known else UNKNOWN_INTERRUPTION_PER_MONTH
 
-    def _spot(self, zone: str, pool: Pool) -> PriceCurve:
+    def _spot(self, zone: str, pool: Pool, stretch: Stretch | None) -> PriceCurve:
+        """Prices of a table are those of the recording, and are played from where it is played."""
         table = self._prices.get((zone, pool.instance_type)) or self._prices.get((pool.zone_id, pool.instance_type))
+        if table is None and self._prices:
+            problem = f"has no prices of {pool.instance_type} in {zone} ({pool.zone_id}), which is in the market"
+            raise InputError(str(self._path(self.scenario.market.prices)), "", problem)
         if table is not None:
-            return PriceCurve(*table)
+            horizon_s = self.scenario.hours * SECONDS_PER_H
+            return PriceCurve(*(table if stretch is None else stretch.prices(*table, horizon_s=horizon_s)))
         spec = self.scenario.types.get(pool.instance_type)
         if spec is not None:
             return constant_price(spec.spot_usd_per_h)
@@ -309,6 +316,12 @@ def _ticks(source: Recorded, tick_s: float, ticks: int, *, folder: Path) -> tupl
     if last - first < 2:
         raise InputError(str(folder), "from_h", f"and until_h leave nothing of {ticks * tick_s / SECONDS_PER_H:.1f} h")
     return first, last
+
+
+def _stretch(source: Recorded, tick_s: float, *, ticks: int, first: int) -> Stretch:
+    """Where in the whole recording a window of what was cut out of it lies."""
+    begin_s = round(source.from_h * SECONDS_PER_H / tick_s) * tick_s
+    return Stretch(first_s=begin_s, last_s=begin_s + ticks * tick_s, begin_s=begin_s + first * tick_s)
 
 
 def _seen_pool(series: Series) -> SeenPool:

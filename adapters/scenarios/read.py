@@ -61,6 +61,14 @@ def parse_scenario(text: str, *, source: str, changes: Sequence[str] = ()) -> Sc
         raise _problem(err, source=source, lines=lines) from err
 
 
+def scenario_of(data: Mapping[str, Any]) -> Scenario:
+    """A scenario as a manifest holds it; raises like `read_scenario`."""
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as err:
+        raise _problem(err, source="scenario", lines={}) from err
+
+
 def schema() -> dict[str, Any]:
     """The JSON schema of scenarios, for editors."""
     return Scenario.model_json_schema()

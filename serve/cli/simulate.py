@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from adapters.scenarios import Scenario, read_scenario
-from domain.errors import TransientError
+from adapters.scenarios import Scenario, read_scenario, scenario_of
+from domain.errors import InputError, TransientError
 
 if TYPE_CHECKING:
     from actors.simulation.batch import Workers
+    from adapters.runs import Manifest
     from solvers.replay.paired import Comparison
 
 # Ray, numba and OR-Tools take seconds to import, which no other command should wait for: functions import them.
@@ -41,7 +42,7 @@ _COLUMNS = (
 
 @click.command()
 @click.argument("scenario_file", metavar="SCENARIO.yaml", type=_FILE)
-@click.option("--replications", "-n", type=click.IntRange(min=1), default=100, show_default=True, metavar="N")
+@click.option("--replications", "-n", type=click.IntRange(min=1), metavar="N", help="How often; default 100.")
 @click.option("--output", type=_FOLDER, metavar="DIR", help="Folder of the run; default runs/NAME. Run again to go on.")
 @click.option("--data", type=_FOLDER, metavar="DIR", help="Where paths of the scenario begin; default SPOTOPT_DATA.")
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes; default one a core, 0 none: here.")
@@ -50,7 +51,7 @@ _COLUMNS = (
 @click.option("--chart", "charts", multiple=True, metavar="MEASURE=FILE.svg", help="Also draw one measure.")
 def simulate(
     scenario_file: Path,
-    replications: int,
+    replications: int | None,
     output: Path | None,
     data: Path | None,
     workers: int | None,
@@ -61,22 +62,28 @@ def simulate(
     """Play a scenario many times under each of its policies, and compare.
 
     Results are in the folder of the run: results.parquet (a row for each replication and policy), summary.json,
-    report.html, and manifest.json, which reproduces them. A run that was stopped goes on where it stood.
+    report.html, and manifest.json. A run that was stopped goes on where it stood. A manifest in place of a scenario
+    makes that run again, if the data are still the same.
     """
     from actors.simulation.batch import BATCH, Batches
     from actors.simulation.batch import simulate as run
-    from adapters.runs.folder import REPORT, keep_report
+    from adapters.runs.folder import MANIFEST, REPORT, keep_report
+    from adapters.runs.manifest import read_manifest
     from serve.report.simulation import chart_of, simulation_html
 
-    scenario = read_scenario(scenario_file, changes=changes)
+    before = read_manifest(scenario_file) if scenario_file.name == MANIFEST else None
+    scenario = read_scenario(scenario_file, changes=changes) if before is None else _scenario_of(before, changes)
     folder = output or Path("runs") / scenario.name.replace(" ", "-")
+    usual, at_once = (100, BATCH) if before is None else (before.replications, before.batch)
     batches = Batches(
-        scenario=scenario, data=_data(data, scenario_file), replications=replications, batch=batch or BATCH
+        scenario=scenario, data=_data(data, scenario_file), replications=replications or usual, batch=batch or at_once
     )
+    if before is not None and batches.manifest().data != before.data:
+        raise InputError(str(scenario_file), "data", "are other files by now than those that this run was made of")
     console = Console(stderr=True)
     with _workers(workers, batches.number) as computing, _progress(console, scenario.name) as on_done:
         found = run(batches, folder, computing, on_done=on_done)
-    report = simulation_html(found, scenario, command=_command(scenario_file, replications, changes=changes))
+    report = simulation_html(found, scenario, command=_command(scenario_file, batches.replications, changes=changes))
     keep_report(folder / REPORT, report)
     for chart in charts:
         measure, _, file = chart.partition("=")
@@ -84,6 +91,13 @@ def simulate(
     output_console = Console()
     _print(output_console if output_console.is_terminal else Console(width=_WIDE), found, scenario)
     console.print(f"{folder}: results.parquet, summary.json, report.html, manifest.json", highlight=False)
+
+
+def _scenario_of(before: "Manifest", changes: tuple[str, ...]) -> Scenario:
+    """The scenario of a run, as it was."""
+    if changes:
+        raise InputError("--set", changes[0], "changes a scenario, not the manifest of a run")
+    return scenario_of(before.scenario)
 
 
 def _data(given: Path | None, scenario_file: Path) -> Path:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from actors.simulation.asked import MOST_OPEN, SILENT, Ordered, check
 from actors.simulation.start import RayStarter, Starter
 from adapters.postgres.ids import new_id
+from adapters.traces.prices import COLUMNS
 from domain.errors import InputError
 from domain.simulation import SimulationStatus, StoredSimulation
 from serve.auth.callers import Operator, Viewer
@@ -36,7 +37,7 @@ async def start_simulation(
 ) -> SimulationModel:
     """Have a scenario played; follow it at ``/simulations/{simulation_id}``."""
     services = gateway.services
-    ordered = Ordered(scenario=body.scenario, recordings=_files(body))
+    ordered = Ordered(scenario=body.scenario, recordings=_files(body), prices=_prices(body))
     try:
         check(ordered, body.replications)
     except InputError as err:
@@ -90,3 +91,11 @@ def _files(body: NewSimulation) -> dict[str, dict[str, object]]:
         f"{one.zone}_{one.instance_type}_1.json": {"metadata": {"gap_seconds": one.tick_s}, "data": one.available}
         for one in body.recordings
     }
+
+
+def _prices(body: NewSimulation) -> str:
+    """Their prices as a table."""
+    rows = [
+        f"{one.zone},{one.instance_type},{each.at_h},{each.usd_per_h}" for one in body.recordings for each in one.prices
+    ]
+    return "\n".join([",".join(COLUMNS), *rows]) if rows else ""

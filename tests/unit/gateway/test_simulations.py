@@ -60,6 +60,45 @@ async def test_a_recording_of_ones_own_is_replayed(spot: House, computing: Start
     assert [item["id"] for item in listed["items"]] == [str(simulation)]
 
 
+async def test_prices_that_come_with_a_recording_are_what_is_paid(spot: House, computing: StarterTwin) -> None:
+    owner = await spot.somebody()
+    dear = RECORDING | {"available": [1] * 60, "prices": [{"at_h": 0, "usd_per_h": 0.5}, {"at_h": 3, "usd_per_h": 0.9}]}
+    always = SCENARIO | {"policies": [{"policy": "refill"}]}
+    await ask(spot, owner, scenario=always, recordings=[dear], replications=1)
+    ((simulation, organization),) = computing.started
+    await carry_out(spot.services, simulation, organization)
+    async with spot.database.tenant(organization) as tx:
+        found = await tx.simulations.get(simulation)
+    assert found is not None
+    figures = found.summary["policies"]["refill"]
+    assert figures["cost_usd"]["mean"] / figures["spot_h"]["mean"] == pytest.approx((0.5 + 0.9) / 2)
+
+
+OTHER_ZONE = RECORDING | {"zone": "us-east-1b"}
+PRICES = [{"at_h": 1, "usd_per_h": 0.5}, {"at_h": 1, "usd_per_h": 0.9}]
+
+
+@pytest.mark.parametrize(
+    ("recordings", "told"),
+    [
+        ([RECORDING, RECORDING], "m5.large in us-east-1a is recorded twice"),
+        ([RECORDING, OTHER_ZONE | {"tick_s": 300}], "must have one tick_s, not 300, 600"),
+        ([RECORDING, OTHER_ZONE | {"prices": PRICES[:1]}], "must have prices all of them, or none"),
+        ([RECORDING | {"prices": PRICES}], "must be in the order of their times"),
+        ([RECORDING | {"prices": [{"at_h": 0, "usd_per_h": -1}]}], "greater than 0"),
+        ([RECORDING | {"available": [1, -1]}], "greater than or equal to 0"),
+    ],
+    ids=range(6),
+)
+async def test_recordings_that_do_not_fit_are_refused(
+    spot: House, computing: StarterTwin, recordings: list[dict[str, Any]], told: str
+) -> None:
+    answer = await ask(spot, await spot.somebody(), recordings=recordings)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert not computing.started
+
+
 async def test_one_whose_process_died_goes_on_from_what_is_done(spot: House, computing: StarterTwin) -> None:
     owner = await spot.somebody()
     path = f"/api/simulations/{(await ask(spot, owner)).json()['id']}"

@@ -6,7 +6,7 @@ import pytest
 from solvers.replay.chance import exponential, uniform
 from solvers.replay.generator import Bursts, Generator, Spans, fit
 from solvers.replay.market import PriceCurve
-from solvers.replay.recorded import capacity_steps, window
+from solvers.replay.recorded import Stretch, capacity_steps, window
 from tests.unit.replay.markets import HOUR, tape
 
 
@@ -42,6 +42,13 @@ def test_the_first_window_begins_where_the_recording_does_and_others_wrap() -> N
     first, other = window(100, 30, seed=1, replication=0), window(100, 300, seed=1, replication=7)
     assert first.first == 0
     assert other.of(np.arange(100.0)).size == 300
+
+
+def test_prices_are_played_from_where_the_recording_is_and_begin_anew_after_its_end() -> None:
+    """Recorded from 0 to 100 s, of which 20 to 90 s are used; played from 50 s for 120 s."""
+    stretch = Stretch(first_s=20.0, last_s=90.0, begin_s=50.0)
+    played = stretch.prices((0.0, 30.0, 60.0, 95.0), (1.0, 2.0, 3.0, 9.0), horizon_s=120.0)
+    assert played == ((0.0, 10.0, 40.0, 50.0, 80.0, 110.0), (2.0, 3.0, 1.0, 2.0, 3.0, 1.0))
 
 
 def test_steps_of_a_recording_keep_counts_below_the_most_that_was_seen() -> None:

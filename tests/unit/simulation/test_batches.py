@@ -162,6 +162,27 @@ def test_the_command_writes_all_files_and_names_mistakes(tmp_path: Path) -> None
     assert isinstance(failed.exception, InputError)
 
 
+def test_the_manifest_of_a_run_makes_it_again_while_the_data_are_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "prices.csv"
+    rows = [
+        f"{zone},gpu.{size},0,0.05" for zone in ("use1-az1", "use1-az2", "use1-az3") for size in ("large", "xlarge")
+    ]
+    data.write_text("\n".join(["zone,instance_type,at,usd_per_h", *rows]))
+    run = Batches(scenario=scenario(*CHEAP, "market.prices=prices.csv"), data=tmp_path, replications=2)
+    simulate(run, tmp_path / "one", InProcess(), on_done=lambda *_: None)
+    again = [str(tmp_path / "one" / MANIFEST), "--workers", "0", "--data", str(tmp_path)]
+    result = CliRunner().invoke(command, [*again, "--output", str(tmp_path / "two")])
+    assert result.exit_code == 0, result.exception
+    one, two = ((tmp_path / folder / RESULTS).read_bytes() for folder in ("one", "two"))
+    assert one == two
+    data.write_text(data.read_text().replace("0.05", "0.06"))
+    failed = CliRunner().invoke(command, [*again, "--output", str(tmp_path / "three")])
+    assert "are other files by now" in str(failed.exception)
+    data.write_text("\n".join(["zone,instance_type,at,usd_per_h", *rows[:-1]]))
+    with pytest.raises(InputError, match=r"prices.csv: has no prices of gpu.xlarge in us-east-1\w"):
+        Replicator(run.scenario, tmp_path).run(0)
+
+
 def test_results_are_parquet_with_the_manifest_in_them(tmp_path: Path) -> None:
     simulate(batches(), tmp_path, InProcess(), on_done=lambda *_: None)
     table = parquet.read_table(tmp_path / RESULTS)
