@@ -86,5 +86,6 @@ class Jobs:
 
     async def upkeep(self, _: datetime) -> str:
         """Delete what has served its time, and prepare the next months."""
-        done = await upkeep(self._services.database, self._services.clock.now())
+        kept = timedelta(days=self._services.settings.saga_retention_days)
+        done = await upkeep(self._services.database, self._services.clock.now(), sagas_kept=kept)
         return ", ".join(f"{number} {what}" for what, number in done.items())

@@ -13,14 +13,22 @@ EVIDENCE_KEPT = timedelta(days=90)
 
 CLOCK_RUNS_KEPT = timedelta(days=7)
 EVENTS_PER_STATEMENT = 10_000
+SAGAS_PER_STATEMENT = 500
+"""Each takes its steps along, about ten for each node."""
 
 
-async def upkeep(database: Database, now: datetime) -> Mapping[str, int]:
+async def upkeep(database: Database, now: datetime, *, sagas_kept: timedelta) -> Mapping[str, int]:
     """Delete what has served its time and prepare the next months; says how many rows or partitions each took.
 
     Safe to call again, and to be cut off: each part is a transaction of its own.
+
+    Parameters
+    ----------
+    sagas_kept
+        After their end; longer than decisions look back, which is a day.
     """
     done: dict[str, int] = {"handled events": await _prune_events(database, now - HANDLED_EVENTS_KEPT)}
+    done["sagas"] = await _prune_sagas(database, now - sagas_kept)
     async with database.platform() as tx:
         done["expired tokens"] = await tx.tokens.prune(now)
     async with database.platform() as tx:
@@ -30,6 +38,16 @@ async def upkeep(database: Database, now: datetime) -> Mapping[str, int]:
     async with database.platform() as tx:
         done["partitions"] = await tx.insights.prepare_months(now.date())
     return done
+
+
+async def _prune_sagas(database: Database, before: datetime) -> int:
+    total = 0
+    while True:
+        async with database.platform() as tx:
+            gone = await tx.sagas.prune(before, most=SAGAS_PER_STATEMENT)
+        total += gone
+        if gone < SAGAS_PER_STATEMENT:
+            return total
 
 
 async def _prune_events(database: Database, before: datetime) -> int:

@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     cluster_idle_s: float = Field(
         600.0, gt=0, description="A cluster unheard of for so long is put to sleep and its memory given back."
     )
+    saga_retention_days: float = Field(
+        90.0,
+        ge=2,
+        le=3_650,
+        description="Days that the steps of a plan are kept after its end: a quarter can be looked back upon, and "
+        "decisions look back a day. Where a node that it launched still runs, they stay as long as that node.",
+    )
     session_h: float = Field(24.0, gt=0, le=720, description="Hours that a portal session lasts (SPEC 7).")
     access_token_min: float = Field(
         15.0,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
 from domain.errors import RejectedError
+from domain.fleet import Instance
 from domain.paging import Page, PageRequest
 from domain.saga import OPEN_SAGAS, SagaStep, StepKind, StoredSaga
 
@@ -75,11 +77,21 @@ class MemorySagas(MemoryRepository):
         """Delete sagas that ended before that time."""
         self._view.platform_only()
         ended = self._view.all(StoredSaga, lambda saga: saga.ended_at is not None and saga.ended_at < ended_before)
-        doomed = sorted(ended, key=lambda saga: (saga.ended_at, saga.id))[:most]
+        unowned = [saga for saga in ended if not await self._owns_one_that_runs(saga)]
+        doomed = sorted(unowned, key=lambda saga: (saga.ended_at, saga.id))[:most]
         for saga in doomed:
             self._view.drop(StoredSaga, saga.id)
             self._view.drop_all(SagaStep, lambda step, gone=saga.id: step.saga_id == gone)  # type: ignore[misc]
         return len(doomed)
+
+    async def _owns_one_that_runs(self, saga: StoredSaga) -> bool:
+        launched = {
+            entry["id"]
+            for step in await self.steps(saga.id)
+            if step.kind is StepKind.LAUNCH
+            for entry in cast("list[dict[str, str]]", step.result.get("instances", []))
+        }
+        return any(self._view.get(Instance, (saga.cluster_id, one)) for one in launched)
 
     def _open(self, cluster_ids: Sequence[UUID]) -> tuple[StoredSaga, ...]:
         open_ = self._view.all(StoredSaga, lambda saga: saga.cluster_id in cluster_ids and saga.status in OPEN_SAGAS)

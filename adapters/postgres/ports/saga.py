@@ -46,4 +46,7 @@ class Sagas(Protocol):
         """Clusters with sagas that have not ended, for a host that starts (platform scope)."""
 
     async def prune(self, ended_before: datetime, *, most: int = 1_000) -> int:
-        """Delete sagas that ended before that time, with their steps (platform scope)."""
+        """Delete sagas that ended before that time, with their steps (platform scope).
+
+        One that launched an instance which is still among its cluster's stays: it is what owns that instance.
+        """

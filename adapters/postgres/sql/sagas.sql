@@ -50,7 +50,14 @@ SELECT * FROM saga_steps WHERE cluster_id = :cluster_id AND kind = 'launch' AND 
 -- name: many
 SELECT * FROM sagas WHERE id = ANY (:saga_ids::uuid[]) AND {mine} ORDER BY created_at, id;
 
+-- While an instance that a saga launched runs, the saga is what owns it: whoever sweeps for orphans finds it here.
 -- name: prune
 -- scope: platform
-WITH old AS (SELECT id FROM sagas WHERE ended_at < :ended_before ORDER BY ended_at LIMIT :most FOR UPDATE SKIP LOCKED)
+WITH old AS (
+    SELECT s.id FROM sagas s
+    WHERE s.ended_at < :ended_before AND NOT EXISTS (
+        SELECT FROM saga_steps l, jsonb_path_query(l.result, '$.instances[*].id') launched, instances i
+        WHERE l.saga_id = s.id AND l.kind = 'launch' AND i.cluster_id = l.cluster_id
+          AND i.instance_id = launched #>> '{}')
+    ORDER BY s.ended_at LIMIT :most FOR UPDATE OF s SKIP LOCKED)
 DELETE FROM sagas WHERE id = ANY (ARRAY(SELECT id FROM old));

@@ -136,4 +136,6 @@ async def test_an_agent_that_falls_silent_is_noticed_once(world: World) -> None:
 
 
 async def test_the_upkeep_says_what_it_has_done(world: World) -> None:
-    assert "0 expired tokens" in await run_job(world, Told(), "upkeep")
+    said = await run_job(world, Told(), "upkeep")
+    assert "0 sagas" in said
+    assert "0 expired tokens" in said

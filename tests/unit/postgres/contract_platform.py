@@ -225,6 +225,9 @@ async def test_an_hour_of_savings_is_replaced_by_a_later_figure(database: Databa
     assert none == ()
 
 
+KEPT = timedelta(days=90)
+
+
 async def test_upkeep_deletes_what_has_served_its_time_and_keeps_the_rest(database: Database) -> None:
     cluster = await add_cluster(database)
     old, young = make_event(cluster), make_event(cluster)
@@ -233,9 +236,9 @@ async def test_upkeep_deletes_what_has_served_its_time_and_keeps_the_rest(databa
         await tx.inbox.done([old.key], NOW)
         await tx.inbox.done([young.key], NOW + timedelta(days=6))
         await tx.pools.add_evidence([make_evidence(cluster)])
-    done = await upkeep(database, NOW + timedelta(days=8))
+    done = await upkeep(database, NOW + timedelta(days=8), sagas_kept=KEPT)
     assert (done["handled events"], done["pool evidence"]) == (1, 0)
-    assert (await upkeep(database, NOW + timedelta(days=91)))["pool evidence"] == 1
+    assert (await upkeep(database, NOW + timedelta(days=91), sagas_kept=KEPT))["pool evidence"] == 1
     async with database.platform() as tx:
         assert await tx.inbox.get(old.key) is None
 

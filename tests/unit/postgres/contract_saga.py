@@ -9,7 +9,7 @@ import pytest
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Database
 from domain.errors import InvariantError, RejectedError
-from domain.fleet import Cluster
+from domain.fleet import Cluster, Instance, Lifecycle
 from domain.paging import PageRequest
 from domain.saga import SagaStatus, SagaStep, StepKind, StepStatus, StoredSaga
 from tests.unit.postgres.builders import NOW, add_cluster, after
@@ -153,6 +153,51 @@ async def test_sagas_that_ended_long_ago_go_with_their_steps(database: Database)
         assert await tx.sagas.prune(after(5)) == 0
         assert {saga.id for saga in await tx.sagas.many([old.id, young.id, running.id])} == {young.id, running.id}
         assert await tx.sagas.steps(old.id) == ()
+
+
+async def test_a_saga_is_kept_while_an_instance_runs_that_it_launched(database: Database) -> None:
+    cluster = await add_cluster(database)
+    owner, other = make_saga(cluster), make_saga(cluster)
+    launched = {"instances": [{"id": "i-gone", "pool": "x"}, {"id": "i-runs", "pool": "x"}]}
+    async with database.platform() as tx:
+        for saga, result in ((owner, launched), (other, {"instances": [{"id": "i-gone", "pool": "x"}]})):
+            await tx.sagas.create(saga)
+            done = {"status": StepStatus.DONE, "ended_at": after(1)}
+            await tx.sagas.put_steps(
+                [make_step(saga, result=result, **done), make_step(saga, "old/gone/1", kind=StepKind.GONE)]
+            )
+            await tx.sagas.advance(ended(saga, after(1)))
+        await tx.clusters.put_instances(cluster.id, [running(cluster, "i-runs")], NOW)
+        assert await tx.sagas.prune(after(5)) == 1
+        assert await tx.sagas.get(owner.id) is not None
+        assert len(await tx.sagas.launches(cluster.id)) == 1
+        await tx.clusters.put_instances(cluster.id, [], after(2))
+        assert await tx.sagas.prune(after(5)) == 1
+        assert await tx.sagas.get(owner.id) is None
+
+
+async def test_old_sagas_go_in_batches_the_oldest_first(database: Database) -> None:
+    cluster = await add_cluster(database)
+    sagas = [make_saga(cluster) for _ in range(3)]
+    async with database.platform() as tx:
+        for number, saga in enumerate(sagas):
+            await tx.sagas.create(saga)
+            await tx.sagas.advance(ended(saga, after(number)))
+        assert await tx.sagas.prune(after(9), most=2) == 2
+        assert [one.id for one in await tx.sagas.many([saga.id for saga in sagas])] == [sagas[2].id]
+
+
+def running(cluster: Cluster, instance_id: str) -> Instance:
+    return Instance(
+        organization_id=cluster.organization_id,
+        cluster_id=cluster.id,
+        instance_id=instance_id,
+        instance_type="m5.large",
+        lifecycle=Lifecycle.SPOT,
+        zone_name="us-east-1a",
+        zone_id="use1-az6",
+        seen_at=NOW,
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"status": SagaStatus.DONE}, {"ended_at": NOW}])

@@ -1165,7 +1165,7 @@ export interface paths {
         };
         /**
          * Get Policy
-         * @description The policy of a cluster; sections that were never set hold their defaults.
+         * @description The policy of a cluster; what was never set is there with its default. `ETag` is its version.
          */
         get: operations["get_policy_api_policies__cluster_id__get"];
         put?: never;
@@ -1174,6 +1174,186 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/policies/binpack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Binpack
+         * @description How eagerly nodes are emptied to save money.
+         */
+        patch: operations["set_binpack_api_policies_binpack_patch"];
+        trace?: never;
+    };
+    "/api/policies/buffer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Buffer
+         * @description Room above what was used.
+         */
+        patch: operations["set_buffer_api_policies_buffer_patch"];
+        trace?: never;
+    };
+    "/api/policies/constraints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Constraints
+         * @description What may be launched and done at all.
+         */
+        patch: operations["set_constraints_api_policies_constraints_patch"];
+        trace?: never;
+    };
+    "/api/policies/exclusions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Exclusions
+         * @description What is left alone.
+         */
+        patch: operations["set_exclusions_api_policies_exclusions_patch"];
+        trace?: never;
+    };
+    "/api/policies/fallback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Fallback
+         * @description When Spot is left for on-demand.
+         */
+        patch: operations["set_fallback_api_policies_fallback_patch"];
+        trace?: never;
+    };
+    "/api/policies/karpenter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Karpenter
+         * @description Who launches nodes.
+         */
+        patch: operations["set_karpenter_api_policies_karpenter_patch"];
+        trace?: never;
+    };
+    "/api/policies/rightsize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Rightsize
+         * @description What is done about requests that do not fit what is used.
+         */
+        patch: operations["set_rightsize_api_policies_rightsize_patch"];
+        trace?: never;
+    };
+    "/api/policies/spread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Spread
+         * @description How much may be lost at once.
+         */
+        patch: operations["set_spread_api_policies_spread_patch"];
+        trace?: never;
+    };
+    "/api/policies/strategy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Strategy
+         * @description What becomes of plans (the mode), and what nodes are bought.
+         */
+        patch: operations["set_strategy_api_policies_strategy_patch"];
         trace?: never;
     };
     "/api/settings/accounts": {
@@ -1456,6 +1636,12 @@ export interface components {
             what: string;
         };
         /**
+         * Advice
+         * @description What right-sizing does: nothing, or recommend requests.
+         * @enum {string}
+         */
+        Advice: "off" | "recommendations";
+        /**
          * AgentConfig
          * @description What the service tells an agent to do. ``version`` grows with each change.
          *
@@ -1487,6 +1673,12 @@ export interface components {
             version: number;
         };
         /**
+         * Allocation
+         * @description How Spot pools are chosen, in EC2's words: by price alone, or with the risk of a pool counted against it.
+         * @enum {string}
+         */
+        Allocation: "lowest-price" | "price-capacity-optimized" | "capacity-optimized";
+        /**
          * ApiKeyModel
          * @description A key of a cluster's agent; only its first characters are known.
          */
@@ -1514,6 +1706,12 @@ export interface components {
             /** Revoked Reason */
             revoked_reason: string;
         };
+        /**
+         * Arch
+         * @description Processor architectures, in Kubernetes' words.
+         * @enum {string}
+         */
+        Arch: "amd64" | "arm64";
         /**
          * Arrivals
          * @description Pods that come and go, from a list in the format of the openb traces (CSV, gzipped or not).
@@ -1609,6 +1807,36 @@ export interface components {
             user_agent: string;
         };
         /**
+         * BinpackBody
+         * @description How eagerly nodes are emptied to save money.
+         * @example {
+         *       "aggressiveness": 60,
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c"
+         *     }
+         */
+        BinpackBody: {
+            /**
+             * Aggressiveness
+             * @description 0 to 100. At 40 a plan must save 2 % of the bill and 5 % of a node's price to touch it, at 0 1.7 times as much, at 100 anything
+             */
+            aggressiveness?: number | null;
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Eviction Cost Usd
+             * @description USD per evicted pod: what one eviction is worth avoiding
+             */
+            eviction_cost_usd?: number | null;
+            /**
+             * Payback H
+             * @description hours within which a saving must have paid for its evictions
+             */
+            payback_h?: number | null;
+        };
+        /**
          * BucketModel
          * @description Pools whose predicted probability lay between ``low`` and ``high``: the mean of it, and what happened.
          */
@@ -1624,6 +1852,32 @@ export interface components {
             /** Realised */
             realised: number | null;
         };
+        /**
+         * BufferBody
+         * @description Room above what was used.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "percent": 25
+         *     }
+         */
+        BufferBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Percent
+             * @description percent by which recommended memory exceeds what was used; 100 MiB at least
+             */
+            percent?: number | null;
+        };
+        /**
+         * Capacity
+         * @description Which capacity types may be launched.
+         * @enum {string}
+         */
+        Capacity: "spot" | "on-demand" | "mixed";
         /**
          * ChangeModel
          * @description One field before and after; ``null`` where it was not there.
@@ -1935,6 +2189,11 @@ export interface components {
             /** Account Id */
             account_id?: string | null;
             /**
+             * @description what becomes of its plans, until its policy is changed
+             * @default recommend
+             */
+            mode?: components["schemas"]["Mode"];
+            /**
              * Name
              * @example web-shop
              */
@@ -1944,6 +2203,58 @@ export interface components {
              * @example us-east-1
              */
             region: string;
+        };
+        /**
+         * ConstraintsBody
+         * @description What may be launched and done at all.
+         * @example {
+         *       "architectures": [
+         *         "amd64"
+         *       ],
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "families": [
+         *         "m6i",
+         *         "m7i",
+         *         "c6i"
+         *       ]
+         *     }
+         */
+        ConstraintsBody: {
+            /**
+             * Allow Bare Metal
+             * @description whether `.metal` types may be launched
+             */
+            allow_bare_metal?: boolean | null;
+            /**
+             * Allow Burstable
+             * @description whether t3, t4g and the like may be launched
+             */
+            allow_burstable?: boolean | null;
+            /**
+             * Architectures
+             * @description processor architectures of new nodes; empty: those that each node group runs already
+             */
+            architectures?: components["schemas"]["Arch"][] | null;
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Dry Run
+             * @description true: the agent only reports what it would do, for nodes that AWS takes as well
+             */
+            dry_run?: boolean | null;
+            /**
+             * Families
+             * @description instance families of new nodes, such as `m6i`; empty: all
+             */
+            families?: string[] | null;
+            /**
+             * Max Concurrent Actions
+             * @description nodes worked upon at once, at most; left out, or above it: what the platform allows
+             */
+            max_concurrent_actions?: number | null;
         };
         /**
          * ContainerUsage
@@ -2163,6 +2474,29 @@ export interface components {
             organization_id: string;
         };
         /**
+         * ExclusionsBody
+         * @description What is left alone.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "namespaces": [
+         *         "kube-system",
+         *         "payments"
+         *       ]
+         *     }
+         */
+        ExclusionsBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Namespaces
+             * @description namespaces whose pods are evicted only where a PodDisruptionBudget says how
+             */
+            namespaces?: string[] | null;
+        };
+        /**
          * ExperimentMode
          * @description Who is served by the variant: nobody, a share of all clusters, or (after it graduated) everybody.
          * @enum {string}
@@ -2230,6 +2564,31 @@ export interface components {
          */
         ExperimentStatus: "running" | "stopped" | "graduated";
         /**
+         * FallbackBody
+         * @description When Spot is left for on-demand.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "on_demand": true
+         *     }
+         */
+        FallbackBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Interruption Cost H
+             * @description what it costs you when AWS takes a node, in hours of its on-demand price. A node group is bought on demand while its best Spot pool, with what its interruptions cost, is dearer than that
+             */
+            interruption_cost_h?: number | null;
+            /**
+             * On Demand
+             * @description whether nodes may be bought on demand where Spot has no room or is not worth it
+             */
+            on_demand?: boolean | null;
+        };
+        /**
          * FallbackModel
          * @description A template that is bought on demand for now, at least until ``not_before``.
          */
@@ -2268,6 +2627,12 @@ export interface components {
         FieldProblemModel: {
             /** Field */
             field: string;
+            /**
+             * Pointer
+             * @description JSON pointer (RFC 6901) to it, where it is in the body
+             * @default null
+             */
+            pointer?: string | null;
             /** Problem */
             problem: string;
         };
@@ -2804,6 +3169,26 @@ export interface components {
          */
         JobTrigger: "user" | "event" | "schedule";
         /**
+         * KarpenterBody
+         * @description Who launches nodes.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "enabled": true
+         *     }
+         */
+        KarpenterBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Enabled
+             * @description true: Karpenter launches, and plans are carried out by what it may launch and by drains. false: we launch from the node group's own launch template
+             */
+            enabled?: boolean | null;
+        };
+        /**
          * KpiAnswer
          * @description What an organisation's clusters cost and save.
          * @example {
@@ -3014,6 +3399,8 @@ export interface components {
          *     ``interruption``: nodes that AWS takes one by one from pools that have room: ``advisor`` for the monthly
          *     probability of the Spot advisor, or a probability per month. ``prices``: a table of Spot prices over time, CSV with
          *     ``zone``, ``instance_type``, ``at`` (hours) and ``usd_per_h``; without it they stay as the catalogue has them.
+         *     ``told``: what policies without a model are told of each pool's monthly risk: the advisor's word, or in a generated
+         *     market the truth, so that what is done with a risk can be looked at apart from how well it is known.
          */
         MarketSpec: {
             /**
@@ -3041,6 +3428,12 @@ export interface components {
              */
             prices?: string;
             recorded?: components["schemas"]["Recorded"] | null;
+            /**
+             * Told
+             * @default advisor
+             * @enum {string}
+             */
+            told?: "advisor" | "truth";
         };
         /**
          * Me
@@ -3126,7 +3519,7 @@ export interface components {
         };
         /**
          * Mode
-         * @description What becomes of a cluster's plans: shown only, carried out once approved, carried out.
+         * @description What becomes of a plan: shown only, carried out once approved, carried out.
          * @enum {string}
          */
         Mode: "recommend" | "approve" | "automatic";
@@ -3786,6 +4179,7 @@ export interface components {
          *       "errors": [
          *         {
          *           "field": "body.email",
+         *           "pointer": "#/email",
          *           "problem": "is no e-mail address"
          *         }
          *       ],
@@ -3908,6 +4302,12 @@ export interface components {
              */
             type: "ready";
         };
+        /**
+         * RebalancePolicy
+         * @description What a rebalance recommendation leads to besides a raised risk of the pool.
+         * @enum {string}
+         */
+        RebalancePolicy: "ignore" | "cordon" | "replace";
         /**
          * Recorded
          * @description A market as it was recorded.
@@ -4140,6 +4540,23 @@ export interface components {
              * @example left on a laptop
              */
             reason?: string;
+        };
+        /**
+         * RightsizeBody
+         * @description What is done about requests that do not fit what is used.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "mode": "recommendations"
+         *     }
+         */
+        RightsizeBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /** @description whether memory is recommended to containers that ran out of it */
+            mode?: components["schemas"]["Advice"] | null;
         };
         /**
          * RiskAnswer
@@ -4470,6 +4887,36 @@ export interface components {
          */
         SimulationStatus: "queued" | "running" | "completed" | "failed";
         /**
+         * SpreadBody
+         * @description How much may be lost at once.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "max_pool_share": 0.3
+         *     }
+         */
+        SpreadBody: {
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /**
+             * Max Loss Probability
+             * @description probability per month of such a loss within two minutes, at most; 1: no limit
+             */
+            max_loss_probability?: number | null;
+            /**
+             * Max Loss Share
+             * @description share of the vCPUs whose loss counts as a big one
+             */
+            max_loss_share?: number | null;
+            /**
+             * Max Pool Share
+             * @description share of the planned vCPUs in one Spot pool (an instance type in a zone), at most; 1: no limit
+             */
+            max_pool_share?: number | null;
+        };
+        /**
          * StatsAnswer
          * @description All organisations together. Money is micro-USD per hour, of what runs now.
          */
@@ -4557,6 +5004,29 @@ export interface components {
          * @enum {string}
          */
         StepStatus: "asked" | "held" | "done" | "failed" | "dropped";
+        /**
+         * StrategyBody
+         * @description What becomes of plans, and what nodes are bought.
+         * @example {
+         *       "cluster_id": "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c",
+         *       "mode": "approve"
+         *     }
+         */
+        StrategyBody: {
+            /** @description by what Spot pools are chosen: `lowest-price` by price alone; with `price-capacity-optimized` a pool that is certain to be interrupted within a month counts as 5 % dearer, with `capacity-optimized` as 10 % */
+            allocation?: components["schemas"]["Allocation"] | null;
+            /** @description what may be launched; left out: `mixed`, or `spot` where `fallback.on_demand` is false */
+            capacity?: components["schemas"]["Capacity"] | null;
+            /**
+             * Cluster Id
+             * Format: uuid
+             */
+            cluster_id: string;
+            /** @description `recommend`: plans are only shown. `approve`: a plan is carried out once somebody approves it. `automatic`: plans are carried out. Nodes that AWS takes are emptied in every mode */
+            mode?: components["schemas"]["Mode"] | null;
+            /** @description on a rebalance recommendation by AWS: `ignore` it, `cordon` the node, or `replace` it early */
+            rebalance?: components["schemas"]["RebalancePolicy"] | null;
+        };
         /**
          * TicketAnswer
          * @description A ticket: add it to the WebSocket's address as ``?ticket=…`` within ``expires_in_s`` seconds. It works once.
@@ -9731,6 +10201,1059 @@ export interface operations {
             };
             /** @description Not there, or not yours */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_binpack_api_policies_binpack_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BinpackBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_buffer_api_policies_buffer_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BufferBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_constraints_api_policies_constraints_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConstraintsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_exclusions_api_policies_exclusions_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExclusionsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_fallback_api_policies_fallback_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FallbackBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_karpenter_api_policies_karpenter_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KarpenterBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_rightsize_api_policies_rightsize_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RightsizeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_spread_api_policies_spread_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpreadBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many calls; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_strategy_api_policies_strategy_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of the policy that the change is meant for; another one in between is answered 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StrategyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed in, or the key is void */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Signed in, but not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Does not go together with what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by somebody else in between */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
