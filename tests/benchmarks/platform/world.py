@@ -67,14 +67,18 @@ def on_ray(running: Platform) -> Iterator[None]:
     """This process as a client of its Ray."""
     token = running.folder / "keys" / TOKEN_FILE
     os.environ.update(RAY_AUTH_TOKEN_PATH=str(token), RAY_USAGE_STATS_ENABLED="0")
-    ray.init(
-        address="auto", _temp_dir=str(running.ray), namespace=runtime.NAMESPACE, log_to_driver=False,
-        logging_level="error",
-    )  # fmt: skip
+    ray.init(address=_address(running), namespace=runtime.NAMESPACE, log_to_driver=False, logging_level="error")
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _address(running: Platform) -> str:
+    """Of its own head, as its node was told: Ray's "auto" may find that of another platform on this machine."""
+    option = "--gcs-address="
+    told = Path(f"/proc/{running.pids()['Ray node']}/cmdline").read_text().split("\0")
+    return next(one.removeprefix(option) for one in told if one.startswith(option))
 
 
 def memory_mib(running: Platform) -> float:
