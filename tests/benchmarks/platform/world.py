@@ -75,10 +75,10 @@ def on_ray(running: Platform) -> Iterator[None]:
 
 
 def _address(running: Platform) -> str:
-    """Of its own head, as its node was told: Ray's "auto" may find that of another platform on this machine."""
-    option = "--gcs-address="
-    told = Path(f"/proc/{running.pids()['Ray node']}/cmdline").read_text().split("\0")
-    return next(one.removeprefix(option) for one in told if one.startswith(option))
+    """Of its own head, as its daemons were told: Ray's "auto" may find that of another platform on this machine."""
+    option, session = "--gcs-address=", running.pids()[PLATFORM]
+    told = [word for found in of_session(session or 0) for word in found.command.split() if word.startswith(option)]
+    return told[0].removeprefix(option)
 
 
 def memory_mib(running: Platform) -> float:
