@@ -17,7 +17,7 @@ from domain.commands import AskForSnapshot, WakeAgent
 from domain.config import SAFE_MODE
 from domain.delta import ObjectSet
 from domain.errors import RejectedError
-from domain.saga import NodePoolRequirement, NodeView
+from domain.saga import NodeView
 from domain.signing import SignedAction, SigningKey, sign
 from domain.work import ActionStatus, AgentAction
 
@@ -85,18 +85,6 @@ class QueuedActions:
         objects, observed_at = known
         return look_at(objects, observed_at, nodes=nodes, instance_ids=instance_ids)
 
-    async def require(
-        self, where: Where, requirements: Sequence[NodePoolRequirement], *, token: str
-    ) -> tuple[NodePoolRequirement, ...]:
-        """Agents cannot change NodePools yet.
-
-        Raises
-        ------
-        RejectedError
-            Always.
-        """
-        raise RejectedError("the agent of this cluster cannot change what Karpenter may launch")
-
     async def _key(self, tx: Transaction, where: Where, now: datetime) -> SigningKey:
         sealed = await tx.api_keys.signing_key(where.cluster_id, now)
         if sealed is None:
@@ -132,7 +120,7 @@ def look_at(
     pods = [pod for pod in objects.objects("Pod") if _field(pod, "status", "phase") not in _FINISHED]
     views = [_view(node, pods, observed_at) for node in objects.objects("Node")]
     wanted = [view for view in views if view.name in nodes or view.instance_id in instance_ids]
-    pending = sum(not _field(pod, "spec", "nodeName") for pod in pods)
+    pending = frozenset(_key(pod) for pod in pods if not _field(pod, "spec", "nodeName"))
     return ClusterLook(nodes=tuple(wanted), pending_pods=pending, observed_at=observed_at)
 
 
@@ -148,6 +136,10 @@ def _view(node: KubeObject, pods: Sequence[KubeObject], observed_at: datetime) -
         evictable_pods=sum(_field(pod, "spec", "nodeName") == name and _is_evictable(pod) for pod in pods),
         observed_at=observed_at,
     )
+
+
+def _key(pod: KubeObject) -> str:
+    return f"{_field(pod, 'metadata', 'namespace')}/{_field(pod, 'metadata', 'name')}"
 
 
 def _is_evictable(pod: KubeObject) -> bool:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from domain.commands import AgentActionKind, Outcome
 from domain.market import CapacityType, Pool
-from domain.saga import NodePoolRequirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +63,9 @@ class AskAgent(Ask):
 
     action_id: UUID
     kind: AgentActionKind
-    payload: Mapping[str, str]
+    payload: Mapping[str, object]
     expires_at: datetime
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskRequire(Ask):
-    """Tell Karpenter what it may launch."""
-
-    requirements: tuple[NodePoolRequirement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

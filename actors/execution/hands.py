@@ -13,7 +13,6 @@ from actors.execution.asks import (
     AskAgent,
     AskDetach,
     AskLaunch,
-    AskRequire,
     AskResize,
     AskTerminate,
     CheckAgent,
@@ -33,7 +32,6 @@ from actors.execution.inputs import (
     Seen,
 )
 from actors.execution.ports import Ec2, Kubernetes, Order, Permit, Registry, Ruling, Where
-from actors.execution.questions import requirement_entry
 from adapters.clock import Clock
 from domain.commands import EvidenceKind, ReportEvidence
 from domain.errors import CapacityError, InvariantError, RejectedError, TransientError
@@ -160,11 +158,6 @@ class Hands:
                 return Answered(at=self._clock.now(), step_id=ask.step_id, result={"volume_id": volume})
             case AskAgent():
                 await self._order(spec, ask)
-            case AskRequire(requirements=requirements):
-                await self._permitted(spec, "change what Karpenter may launch")
-                before = await self._kubernetes.require(_where(spec), requirements, token=ask.token)
-                entries = [requirement_entry(one) for one in before]
-                return Answered(at=self._clock.now(), step_id=ask.step_id, result={"before": entries})
             case _:
                 raise InvariantError(f"nobody knows how to {type(ask).__name__}")
         return Answered(at=self._clock.now(), step_id=ask.step_id)

@@ -164,9 +164,12 @@ class Ledger:
 
     def is_touched(self, removal: Removal) -> bool:
         """Whether a node may have been cordoned by us."""
-        steps = self._all(removal.node, StepKind.CORDON)
-        asked = [step for step in steps if not (step.status is StepStatus.DROPPED and step.result.get("unasked"))]
-        return bool(asked) and not removal.was_cordoned
+        return self.was_asked(removal.node, StepKind.CORDON) and not removal.was_cordoned
+
+    def was_asked(self, track: str, kind: StepKind) -> bool:
+        """Whether a step was begun, and not dropped before anything was asked."""
+        steps = self._all(track, kind)
+        return any(not (step.status is StepStatus.DROPPED and step.result.get("unasked")) for step in steps)
 
     def _all(self, track: str, kind: StepKind) -> list[SagaStep]:
         attempts = self._attempts.get((track, kind), {})

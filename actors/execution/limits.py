@@ -28,6 +28,13 @@ ATTEMPTS = 3
 UNDO_ATTEMPTS = 12
 """Of a step on the way back: about an hour for an agent to come back."""
 
+HOLD_S = 7_200
+"""How long Karpenter's NodePools stay narrowed when nobody sets them back: longer than any saga that goes well. Set
+back too early, they let Karpenter launch what it always could."""
+
+MOST_WAITING = 500
+"""Pods without a place before a saga begins, beyond which those that it makes cannot be told from them."""
+
 LAUNCH_ATTEMPTS = 8
 """Requests for one order. One of each market may go no further than to pools that rest."""
 

@@ -1,9 +1,10 @@
 """Steps that wait for something, against what can be seen now."""
 
+from actors.execution.limits import MOST_WAITING
 from actors.execution.ports import ClusterLook
 from actors.execution.returning import track_of, undoing
 from actors.execution.state import SagaState, texts
-from actors.execution.tracks import Track
+from actors.execution.tracks import CHECK, Track
 from domain.saga import LaunchOrder, SagaStatus, SagaStep, StepKind, StepStatus
 
 
@@ -21,8 +22,7 @@ def observe(state: SagaState, look: ClusterLook) -> None:
             case StepKind.EMPTY:
                 _see_empty(state, step, track, look)
             case StepKind.SETTLE:
-                if look.pending_pods == 0 and look.observed_at is not None and look.observed_at >= step.asked_at:
-                    state.done(step, {})
+                _see_settled(state, step, look)
             case StepKind.DETACH:
                 _see_detached(state, step, track, look)
             case StepKind.GONE:
@@ -44,7 +44,22 @@ def _check_plan(state: SagaState, step: SagaStep, look: ClusterLook) -> None:
         if view is None or (removal.instance_id and view.instance_id != removal.instance_id):
             state.fail(state.ledger.change(step, result={"final": True}), f"node {removal.node} is not there any more")
             return
-    state.done(step, {})
+    waiting = sorted(look.pending_pods or ()) if state.spec.karpenter else []
+    if len(waiting) > MOST_WAITING:
+        text = f"{len(waiting)} pods have no place: whether those that are moved find one could not be told"
+        state.fail(state.ledger.change(step, result={"final": True}), text)
+        return
+    state.done(step, {"pending": waiting} if waiting else {})
+
+
+def _see_settled(state: SagaState, step: SagaStep, look: ClusterLook) -> None:
+    """Whether every pod has a place but those that had none before."""
+    if look.pending_pods is None or look.observed_at is None or look.observed_at < step.asked_at:
+        return
+    check = state.ledger.latest(CHECK, StepKind.CHECK)
+    before = frozenset(texts(check.result.get("pending"))) if check is not None else frozenset()
+    if look.pending_pods <= before:
+        state.done(step, {})
 
 
 def _see_join(state: SagaState, step: SagaStep, order: LaunchOrder) -> None:

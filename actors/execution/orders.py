@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.errors import InputError
 from domain.proposal import Concern, ProposedLaunch, RatedPool
-from domain.saga import LaunchOrder, NodePoolRequirement, PricedPool, Removal, SagaSpec
+from domain.saga import LaunchOrder, PricedPool, Removal, SagaSpec
 from domain.units import to_micro_usd
 from solvers.decision import Decision
 
@@ -40,25 +40,23 @@ class Frame:
     plan_generation: int | None = None
 
 
-def of_decision(
-    decision: Decision, frame: Frame, *, nodes: Mapping[str, RemovedNode], karpenter: Iterable[NodePoolRequirement] = ()
-) -> SagaSpec:
+def of_decision(decision: Decision, frame: Frame, *, nodes: Mapping[str, RemovedNode]) -> SagaSpec:
     """One saga for all that was decided.
 
-    A node that goes waits for the launches of its own proposal; one that AWS takes waits for nothing. With
-    ``karpenter`` the launches are left to it.
+    A node that goes waits for the launches of its own proposal; one that AWS takes waits for nothing. Launches of
+    Karpenter's NodePools are left to it.
 
     Raises
     ------
     InputError
         A node that is to be removed is not known.
     """
-    requirements = tuple(karpenter)
+    left_to_karpenter = {one.template for one in decision.node_pools}
     removals: list[Removal] = []
     launches: list[LaunchOrder] = []
     for number, chosen in enumerate(decision.chosen):
         proposal = chosen.proposal
-        orders = () if requirements else tuple(_order(one, number) for one in proposal.launches)
+        orders = tuple(_order(one, number) for one in proposal.launches if one.template not in left_to_karpenter)
         launches += orders
         waits = () if proposal.concern is Concern.LOSS else tuple(order.name for order in orders)
         for name in proposal.removes:
@@ -76,7 +74,7 @@ def of_decision(
         reason="; ".join(chosen.reason.text for chosen in decision.chosen)[:1_000],
         launches=tuple(launches),
         removals=tuple(removals),
-        karpenter=requirements,
+        karpenter=decision.node_pools,
         plan_generation=frame.plan_generation,
         promised_micro_usd_per_h=max(0, saving) if for_money else 0,
         width=frame.width,

@@ -14,7 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.commands import AgentActionKind, ReportEvidence
-from domain.saga import InstanceView, LaunchAnswer, LaunchRequest, NodePoolRequirement, NodeView
+from domain.saga import InstanceView, LaunchAnswer, LaunchRequest, NodeView
 from domain.work import ActionStatus
 
 
@@ -75,7 +75,7 @@ class Order:
 
     action_id: UUID
     kind: AgentActionKind
-    payload: Mapping[str, str]
+    payload: Mapping[str, object]
     expires_at: datetime
     reason: str
     plan_generation: int | None = None
@@ -92,10 +92,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterLook:
-    """The nodes asked for that exist, and the pods that have no place (``None`` when that is not known)."""
+    """The nodes asked for that exist, and the pods that have no place (``None`` when that is not known), by key."""
 
     nodes: tuple[NodeView, ...] = ()
-    pending_pods: int | None = None
+    pending_pods: frozenset[str] | None = None
     observed_at: datetime | None = None
 
 
@@ -113,11 +113,6 @@ class Kubernetes(Protocol):
 
     async def look(self, where: Where, *, nodes: Sequence[str], instance_ids: Sequence[str]) -> ClusterLook:
         """Nodes by name or by instance, as fresh as can be had soon."""
-
-    async def require(
-        self, where: Where, requirements: Sequence[NodePoolRequirement], *, token: str
-    ) -> tuple[NodePoolRequirement, ...]:
-        """Set what Karpenter may launch, and say what was set before."""
 
 
 class Ruling(StrEnum):

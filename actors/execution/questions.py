@@ -1,11 +1,13 @@
 """What a step asks, and whom."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
-from actors.execution.asks import Ask, AskAgent, AskDetach, AskLaunch, AskRequire, AskResize, AskTerminate
+from actors.execution.asks import Ask, AskAgent, AskDetach, AskLaunch, AskResize, AskTerminate
 from actors.execution.ledger import Ledger, pool_from
-from actors.execution.limits import LAUNCH_ATTEMPTS, SPOT_ATTEMPTS
-from actors.execution.tracks import KARPENTER, Track
+from actors.execution.limits import HOLD_S, LAUNCH_ATTEMPTS, SPOT_ATTEMPTS
+from actors.execution.tracks import Track
 from domain.commands import AgentActionKind
 from domain.market import CapacityType
 from domain.saga import (
@@ -18,11 +20,14 @@ from domain.saga import (
     StepKind,
     tags_of,
 )
+from domain.signing import wire_time
 
 _AGENT = {
     StepKind.CORDON: AgentActionKind.CORDON,
     StepKind.DRAIN: AgentActionKind.DRAIN,
     StepKind.UNCORDON: AgentActionKind.UNCORDON,
+    StepKind.REQUIRE: AgentActionKind.NARROW_NODE_POOLS,
+    StepKind.RESTORE: AgentActionKind.RESTORE_NODE_POOLS,
 }
 
 
@@ -40,7 +45,13 @@ class Questions:
             case StepKind.LAUNCH if track.order is not None:
                 return self._launch(step, track.order, find_only=undoing)
             case StepKind.CORDON | StepKind.DRAIN | StepKind.UNCORDON:
-                return self._agent(step, track)
+                payload = {"node": track.node} | ({"instance_id": track.instance_id} if track.instance_id else {})
+                return self._agent(step, payload)
+            case StepKind.REQUIRE:
+                return self._agent(step, self._narrowing(step))
+            case StepKind.RESTORE:
+                names = [one.node_pool for one in self._spec.karpenter]
+                return self._agent(step, {"hold": str(self._spec.id), "node_pools": names})
             case StepKind.TERMINATE:
                 asg = track.removal.asg if track.removal else ""
                 return AskTerminate(
@@ -53,9 +64,6 @@ class Questions:
                 )
             case StepKind.DETACH:
                 return _detach(step, track)
-            case StepKind.REQUIRE | StepKind.RESTORE:
-                wanted = self._spec.karpenter if step.kind is StepKind.REQUIRE else self._before()
-                return AskRequire(step_id=step.step_id, token=step.token, again=again, requirements=wanted)
             case _:
                 return None
 
@@ -73,8 +81,7 @@ class Questions:
             find_only=find_only,
         )
 
-    def _agent(self, step: SagaStep, track: Track) -> AskAgent:
-        payload = {"node": track.node} | ({"instance_id": track.instance_id} if track.instance_id else {})
+    def _agent(self, step: SagaStep, payload: Mapping[str, object]) -> AskAgent:
         return AskAgent(
             step_id=step.step_id,
             token=step.token,
@@ -86,13 +93,12 @@ class Questions:
             reason=self._spec.reason,
         )
 
-    def _before(self) -> tuple[NodePoolRequirement, ...]:
-        """What Karpenter was told before us."""
-        step = self._ledger.latest(KARPENTER, StepKind.REQUIRE)
-        entries = step.result.get("before") if step is not None else None
-        if not isinstance(entries, list):
-            return ()
-        return tuple(requirement_from(entry) for entry in entries)
+    def _narrowing(self, step: SagaStep) -> dict[str, object]:
+        return {
+            "hold": str(self._spec.id),
+            "until": wire_time(step.asked_at + timedelta(seconds=HOLD_S)),
+            "node_pools": [_part(one) for one in self._spec.karpenter],
+        }
 
 
 def choose_pools(ledger: Ledger, order: LaunchOrder) -> tuple[CapacityType, tuple[PricedPool, ...]] | None:
@@ -122,24 +128,18 @@ def projected_micro_usd(spec: SagaSpec, ledger: Ledger) -> int:
     return spec.promised_micro_usd_per_h - extra
 
 
-def requirement_entry(requirement: NodePoolRequirement) -> dict[str, object]:
-    """A requirement as it is kept in a step."""
+def _part(wanted: NodePoolRequirement) -> dict[str, object]:
+    """What is wanted of a NodePool, as the agent is told (`domain.wire.actions.NodePoolPart`)."""
     return {
-        "node_pool": requirement.node_pool,
-        "instance_types": list(requirement.instance_types),
-        "zones": list(requirement.zones),
-        "capacity_types": [str(one) for one in requirement.capacity_types],
+        "node_pool": wanted.node_pool,
+        "instance_types": list(wanted.instance_types),
+        "zones": list(wanted.zones),
+        "capacity_types": [str(one) for one in wanted.capacity_types],
+        "nodes": wanted.nodes,
+        "vcpu": wanted.vcpu,
+        "memory_bytes": wanted.memory_bytes,
+        "at_once": wanted.at_once,
     }
-
-
-def requirement_from(entry: dict[str, list[str]]) -> NodePoolRequirement:
-    """A requirement from a step."""
-    return NodePoolRequirement(
-        node_pool=str(entry["node_pool"]),
-        instance_types=tuple(entry["instance_types"]),
-        zones=tuple(entry["zones"]),
-        capacity_types=tuple(CapacityType(one) for one in entry["capacity_types"]),
-    )
 
 
 def _is_at_quota(requests: list[SagaStep], market: CapacityType) -> bool:

@@ -22,7 +22,7 @@ def undoing(state: SagaState) -> list[Track]:
             for one in state.ledger.launched(order)
             if not is_kept(state, order)
         ]
-    if state.spec.karpenter and state.ledger.latest(KARPENTER, StepKind.REQUIRE):
+    if state.ledger.was_asked(KARPENTER, StepKind.REQUIRE):
         tracks.append(undo_karpenter())
     return tracks
 

@@ -33,6 +33,7 @@ from actors.execution.returning import is_kept, lost_replacement, past, track_of
 from actors.execution.state import SagaState, texts
 from actors.execution.tracks import (
     BY_AGENT,
+    KARPENTER,
     WAITING,
     Track,
 )
@@ -302,7 +303,7 @@ class Saga(SagaState):
         last = self.ledger.latest(track.name, kind)
         if last is not None and last.ended_at is None:
             return
-        if track.undoes and kind is StepKind.UNCORDON and self._agent_is_at(track.node):
+        if track.undoes and self._agent_is_at(KARPENTER if kind is StepKind.RESTORE else track.node):
             return
         if self.ledger.has_failed(track):
             return
@@ -352,12 +353,14 @@ class Saga(SagaState):
 
     def _is_unwanted(self, step: SagaStep) -> bool:
         """Whether the agent may be at a removal that is undone: not asked again, only waited for."""
-        forward_only = step.kind in (StepKind.CORDON, StepKind.DRAIN) and not step.track.startswith("undo ")
+        forward_only = step.kind in (StepKind.REQUIRE, StepKind.CORDON, StepKind.DRAIN) and not step.track.startswith(
+            "undo "
+        )
         return self.status is SagaStatus.UNDOING and forward_only and step.step_id not in self._asked
 
-    def _agent_is_at(self, node: str) -> bool:
-        kinds = (StepKind.CORDON, StepKind.DRAIN)
-        return any(step.track == node and step.kind in kinds for step in self.ledger.open())
+    def _agent_is_at(self, track: str) -> bool:
+        kinds = (StepKind.REQUIRE, StepKind.CORDON, StepKind.DRAIN)
+        return any(step.track == track and step.kind in kinds for step in self.ledger.open())
 
     def _gate(self) -> None:
         """Stop when what was launched costs so much that the plan is not worth its disruption any more."""
@@ -377,7 +380,7 @@ class Saga(SagaState):
         gone = {track.name for track in past(self)}
         withdrawn: list[UUID] = []
         for step in self.ledger.open():
-            if step.track in gone or (step.kind is StepKind.REQUIRE and step.tries > 1):
+            if step.track in gone:
                 continue
             unasked = step.status is StepStatus.HELD and step.tries == 1
             if unasked or step.kind in WAITING or step.kind is StepKind.DETACH:

@@ -1,5 +1,6 @@
 """The steps that a specification leads to, as tracks: each a row of steps that come one after the other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.saga import LaunchOrder, Removal, SagaSpec, StepKind
@@ -11,7 +12,7 @@ _UNDO = "undo "
 WAITING = (StepKind.CHECK, StepKind.JOIN, StepKind.EMPTY, StepKind.SETTLE, StepKind.GONE)
 """Steps that ask nothing: they are done when something is seen."""
 
-BY_AGENT = (StepKind.CORDON, StepKind.DRAIN, StepKind.UNCORDON)
+BY_AGENT = (StepKind.REQUIRE, StepKind.CORDON, StepKind.DRAIN, StepKind.UNCORDON, StepKind.RESTORE)
 """Steps that the agent carries out: they are done when it says so."""
 
 
@@ -45,6 +46,8 @@ def forward(spec: SagaSpec) -> tuple[Track, ...]:
         tracks.append(Track(name=KARPENTER, kinds=(StepKind.REQUIRE,), needs=(CHECK,)))
     tracks += [_launch(order) for order in spec.launches]
     tracks += [_removal(removal, first, settles=bool(spec.karpenter)) for removal in spec.removals]
+    if spec.karpenter:
+        tracks.append(undo_karpenter(after=[removal.node for removal in spec.removals]))
     return tuple(tracks)
 
 
@@ -72,9 +75,9 @@ def undo_launch(order: LaunchOrder, instance_id: str, *, node: str, needs: tuple
     )
 
 
-def undo_karpenter() -> Track:
-    """Set back what Karpenter may launch."""
-    return Track(name=_UNDO + KARPENTER, kinds=(StepKind.RESTORE,))
+def undo_karpenter(after: Iterable[str] = ()) -> Track:
+    """Set back what Karpenter may launch: at the end of a saga that is done as well as of one that is undone."""
+    return Track(name=_UNDO + KARPENTER, kinds=(StepKind.RESTORE,), needs=(KARPENTER, *after) if after else ())
 
 
 def _launch(order: LaunchOrder) -> Track:

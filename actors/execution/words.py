@@ -20,6 +20,12 @@ OUTCOMES = MappingProxyType(
 )
 
 
+_NODE_POOLS = {
+    StepKind.REQUIRE: "narrow what Karpenter may launch",
+    StepKind.RESTORE: "let Karpenter launch what it could before",
+}
+
+
 def usd(micro_usd: float) -> str:
     """Money for people."""
     sign = "-" if micro_usd < 0 else ""
@@ -28,7 +34,7 @@ def usd(micro_usd: float) -> str:
 
 def step_text(step: SagaStep) -> str:
     """How a step ended."""
-    what = f"{step.kind} {step.subject}"
+    what = _NODE_POOLS.get(step.kind) or f"{step.kind} {step.subject}"
     instances = step.result.get("instances")
     if step.kind is StepKind.LAUNCH and isinstance(instances, list) and instances:
         what += ": " + ", ".join(f"{one['id']} ({one['pool'][2]} in {one['pool'][1]})" for one in instances)
@@ -66,8 +72,8 @@ def ending(spec: SagaSpec, status: SagaStatus, reason: str) -> str:
 def rehearsal(spec: SagaSpec) -> Iterator[str]:
     """What a saga would do."""
     for requirement in spec.karpenter:
-        types = ", ".join(requirement.instance_types)
-        yield f"would have Karpenter launch {types} for node pool {requirement.node_pool}"
+        types = ", ".join(requirement.instance_types) or "what it always may"
+        yield f"would have Karpenter launch {types} for NodePool {requirement.node_pool}, and hold still otherwise"
     for order in spec.launches:
         best = (*order.spot, *order.on_demand)[0]
         yield f"would launch {order.count} of {best.pool} for {order.name}"

@@ -10,7 +10,9 @@ from domain.policy import Policy
 from domain.proposal import Module
 
 
-def circumstances_of(state: ClusterState, policy: Policy, *, resting: frozenset[Pool]) -> Circumstances:
+def circumstances_of(
+    state: ClusterState, policy: Policy, *, resting: frozenset[Pool], karpenter: bool = False
+) -> Circumstances:
     """The circumstances of a plan that is asked for now."""
     runs = state.executions.values()
     going = {name: _module(one) for name, one in state.going.items() if one.replace}
@@ -20,6 +22,7 @@ def circumstances_of(state: ClusterState, policy: Policy, *, resting: frozenset[
         covered=frozenset(going) & under_way,
         busy={node: str(run.brief.generation) for run in runs for node in sorted(run.brief.nodes)},
         resting=resting,
+        karpenter=karpenter,
         past=state.past,
         limits=decision_limits(policy, state.settings),
     )

@@ -33,7 +33,7 @@ from actors.hosting.background import Alarms, Background, give_memory_back
 from actors.hosting.briefs import brief_of
 from actors.hosting.carrying import FreshPlan, store
 from actors.hosting.circumstances import circumstances_of
-from actors.hosting.hosted import Hosted, ended_meanwhile, read_terms, view_of, wake
+from actors.hosting.hosted import Hosted, adopt, ended_meanwhile, read_terms, view_of, wake
 from actors.hosting.messages import messages_of
 from actors.hosting.objects import SNAPSHOT_EVERY_S, store_objects, take_over
 from actors.hosting.ports import ClusterView, Planner, Registry, Report, ReportAnswer
@@ -234,10 +234,9 @@ class Host:
         max_age_s = self._services.settings.snapshot_max_age_s
         async with self._services.database.platform() as tx:
             terms = await read_terms(tx, hosted.id, config=await tx.config.all(), max_snapshot_age_s=max_age_s)
-        hosted.record, hosted.policy, hosted.settings = terms.record, terms.policy, terms.settings
-        hosted.advising = terms.advising
-        if hosted.state.settings != terms.settings:
-            await self._handle(hosted, PolicyChanged(id=_new_id(), at=self._now(), settings=terms.settings))
+        adopt(hosted, terms)
+        if hosted.state.settings != hosted.settings:
+            await self._handle(hosted, PolicyChanged(id=_new_id(), at=self._now(), settings=hosted.settings))
 
     async def _handle(self, hosted: Hosted, event: Input) -> None:
         """One event: state machine, storage, and then what leaves no row."""
@@ -295,7 +294,7 @@ class Host:
             parent=command.parent,
             time_limit_s=settings.interruption_plan_time_limit_s if urgent else settings.plan_time_limit_s,
             ordered_at=self._now(),
-            circumstances=circumstances_of(hosted.state, hosted.policy, resting=resting),
+            circumstances=circumstances_of(hosted.state, hosted.policy, resting=resting, karpenter=hosted.karpenter),
             excluded_pools=tuple(sorted({*command.excluded_pools, *flagged, *resting})),
         )
 

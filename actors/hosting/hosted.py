@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,13 @@ from actors.cluster.records import ClusterSettings, NodeFacts, facts_of
 from actors.cluster.state import ClusterState
 from actors.hosting.advice import Advising
 from actors.hosting.carrying import FreshPlan
-from actors.hosting.policies import advising, cluster_settings, planning_policy, why_not_to_act
+from actors.hosting.policies import (
+    advising,
+    cluster_settings,
+    launches_by_karpenter,
+    planning_policy,
+    why_not_to_act,
+)
 from actors.hosting.ports import ClusterView
 from actors.hosting.usage import total
 from adapters.kubernetes.snapshot import nodes_from_objects
@@ -45,6 +51,8 @@ class Hosted:
         Of the stored state; the next one stored is one more.
     policy, advising
         What planning is told, and what advice on requests its owner wants.
+    karpenter
+        Karpenter launches for its NodePools.
     objects, observed_at
         Last objects of the agent and when it read them (UTC).
     usage
@@ -65,6 +73,7 @@ class Hosted:
     advising: Advising
     safe_mode: bool
     key: SigningKey | None
+    karpenter: bool = False
     objects: ObjectSet = EMPTY
     observed_at: datetime | None = None
     usage: bytes = b""
@@ -121,6 +130,7 @@ async def wake(
         key=await _signing_key(tx, cluster_id, keys=keys, now=now),
     )
     await _recall_objects(tx, hosted)
+    adopt(hosted, terms)
     return hosted
 
 
@@ -132,6 +142,7 @@ class Terms:
     policy: Policy
     settings: ClusterSettings
     advising: Advising
+    karpenter: bool
 
 
 async def read_terms(
@@ -148,14 +159,23 @@ async def read_terms(
     policy = await tx.policies.get(cluster_id)
     if record is None or policy is None or record.status is ClusterStatus.DISCONNECTED:
         raise RejectedError(f"there is no connected cluster {cluster_id}")
-    cannot_act = why_not_to_act(record, policy)
-    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s, cannot_act=cannot_act)
+    settings = cluster_settings(policy, config, max_snapshot_age_s=max_snapshot_age_s)
     return Terms(
         record=record,
         policy=planning_policy(policy, max_concurrent_actions=settings.max_concurrent_actions),
         settings=settings,
         advising=advising(policy),
+        karpenter=launches_by_karpenter(policy),
     )
+
+
+def adopt(hosted: Hosted, terms: Terms) -> None:
+    """Treat a cluster by these terms from now on."""
+    hosted.record, hosted.policy, hosted.advising = terms.record, terms.policy, terms.advising
+    hosted.karpenter = terms.karpenter
+    node_pools = hosted.objects.count("NodePool") if terms.karpenter else 0
+    why_not = why_not_to_act(terms.record, karpenter=terms.karpenter, node_pools=node_pools)
+    hosted.settings = replace(terms.settings, cannot_act=why_not)
 
 
 async def _recall_objects(tx: Transaction, hosted: Hosted) -> None:

@@ -1,6 +1,7 @@
 """From the sections of a cluster's policy, as customers set them, to what planner and state machine are told."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
@@ -65,9 +66,7 @@ def planning_policy(policy: ClusterPolicy, *, max_concurrent_actions: int) -> Po
         raise InputError(f"policy of cluster {policy.cluster_id}", "constraints", str(err)) from err
 
 
-def cluster_settings(
-    policy: ClusterPolicy, config: Mapping[str, str], *, max_snapshot_age_s: float, cannot_act: str = ""
-) -> ClusterSettings:
+def cluster_settings(policy: ClusterPolicy, config: Mapping[str, str], *, max_snapshot_age_s: float) -> ClusterSettings:
     """How the state machine treats the cluster; ``config`` is what admins have set for all.
 
     Raises
@@ -82,16 +81,15 @@ def cluster_settings(
         if own is not None:
             usual = whole.get("max_concurrent_actions", ClusterSettings().max_concurrent_actions)
             whole["max_concurrent_actions"] = min(usual, int(str(own)))
-        return ClusterSettings(
+        settings = ClusterSettings(
             mode=Mode(str(strategy.get("mode", Mode.RECOMMEND))),
             rebalance=RebalancePolicy(str(strategy.get("rebalance", RebalancePolicy.IGNORE))),
-            cannot_act=cannot_act,
             max_snapshot_age_s=int(max_snapshot_age_s),
             interruption_cost_h=_number(
                 policy.sections, PolicySection.FALLBACK, "interruption_cost_h", ClusterSettings().interruption_cost_h
             ),
-            **whole,
         )
+        return replace(settings, **whole)
     except ValueError as err:
         raise InputError(f"policy of cluster {policy.cluster_id}", "strategy", str(err)) from err
 
@@ -110,13 +108,26 @@ def advising(policy: ClusterPolicy) -> Advising:
     )
 
 
-def why_not_to_act(record: Cluster, policy: ClusterPolicy) -> str:
-    """Why no plan can be carried out in a cluster, empty where one can."""
+def why_not_to_act(record: Cluster, *, karpenter: bool, node_pools: int) -> str:
+    """Why no plan can be carried out in a cluster, empty where one can.
+
+    Parameters
+    ----------
+    karpenter
+        Karpenter is to launch.
+    node_pools
+        NodePools that the agent sees: one that sees them may change them, since one value of its chart grants both.
+    """
     if record.account_id is None:
         return "no AWS account is linked to the cluster"
-    if policy.sections[PolicySection.KARPENTER].get("enabled"):
-        return "Karpenter is switched on, and the agent cannot change what it may launch"
+    if karpenter and not node_pools:
+        return "Karpenter is switched on, and the agent sees no NodePool (karpenter.enabled in the values of its chart)"
     return ""
+
+
+def launches_by_karpenter(policy: ClusterPolicy) -> bool:
+    """Whether Karpenter is to launch, by the customer's policy."""
+    return bool(policy.sections[PolicySection.KARPENTER].get("enabled"))
 
 
 def decision_limits(policy: Policy, settings: ClusterSettings) -> DecisionPolicy:

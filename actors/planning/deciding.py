@@ -1,10 +1,13 @@
 """What of a plan is carried out: the plan taken apart, and each part judged by the decision engine."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from actors.cluster.records import Leaving, instance_id_of
+from actors.planning.karpenter import NodePools, left_to_karpenter
 from actors.planning.order import Circumstances, PlanOrder
+from domain.canonical import KubeObject
 from domain.commands import Priority
 from domain.market import Catalog
 from domain.node import Node
@@ -18,13 +21,17 @@ URGENT = (Priority.INTERRUPTION, Priority.PENDING)
 """Plans that place what has no place, and move nothing else."""
 
 
-def decided(order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog) -> tuple[Decision, tuple[Leaving, ...]]:
+def decided(
+    order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog, objects: Sequence[KubeObject] = ()
+) -> tuple[Decision, tuple[Leaving, ...]]:
     """Decide on a plan.
 
     Parameters
     ----------
     whole
         The cluster as it was seen, with nodes that go, prices joined.
+    objects
+        The same as the agent sent it, for Karpenter's NodePools.
 
     Returns
     -------
@@ -51,6 +58,9 @@ def decided(order: PlanOrder, plan: Plan, whole: Snapshot, *, catalog: Catalog) 
     )
     refused = (*decision.refused, *map(_put_off, put_off))
     decision = replace(decision, refused=tuple(sorted(refused, key=lambda one: one.proposal)))
+    if circumstances.karpenter:
+        pools = NodePools.of(objects, whole, catalog, at_once=order.policy.max_concurrent_actions)
+        decision = left_to_karpenter(decision, pools, now=order.ordered_at)
     nodes = {node.name: node for node in whole.nodes}
     removed = [name for chosen in decision.chosen for name in chosen.proposal.removes]
     return decision, tuple(_leaving(nodes[name]) for name in removed)

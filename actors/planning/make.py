@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from actors.planning.deciding import URGENT, decided
+from actors.planning.karpenter import within_node_pools
 from actors.planning.order import PlanAnswer, PlanOrder
 from actors.scoring.risk import RegionRisk, with_risk
 from adapters.catalog import LiveFigures, load_catalog
@@ -64,12 +65,14 @@ def _planned(order: PlanOrder, ask_risk: AskRisk | None, ask_market: AskMarket |
     risk = _risk(order, whole, ask_risk)
     catalog = load_catalog(snapshot.region, zones=snapshot.zones, live=_live(order, whole, ask_market))
     catalog = without_pools(with_risk(catalog, risk), order.excluded_pools)
+    if circumstances.karpenter:
+        snapshot = within_node_pools(snapshot, objects, catalog)
     settings = Settings(time_limit_s=order.time_limit_s, seed=order.seed)
     used, made = checked_plan(snapshot, catalog=catalog, policy=order.policy, settings=settings, clock=time.monotonic)
     notes = tuple(dict.fromkeys((*whole.notes, *catalog.notes, *made.notes)))
     plan = replace(made, generation=order.generation, parent=order.parent, notes=notes)
     seen = with_prices(whole, catalog)
-    decision, leaving = decided(order, plan, seen, catalog=catalog)
+    decision, leaving = decided(order, plan, seen, catalog=catalog, objects=objects)
     return PlanAnswer(
         request=order.request,
         cluster=order.cluster,

@@ -27,6 +27,8 @@ class Circumstances:
         Nodes that a plan is at work on, and which.
     resting
         Pools that had no room a short while ago.
+    karpenter
+        Karpenter launches for its NodePools.
     past, limits
         What is remembered, what is allowed; the policy of the limits is that of the order.
     """
@@ -35,6 +37,7 @@ class Circumstances:
     covered: frozenset[str] = frozenset()
     busy: Mapping[str, str] = field(default_factory=dict)
     resting: frozenset[Pool] = frozenset()
+    karpenter: bool = False
     past: Past = field(default_factory=Past)
     limits: DecisionPolicy = field(default_factory=DecisionPolicy)
 

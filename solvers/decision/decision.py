@@ -64,8 +64,8 @@ class Refusal:
 class Decision:
     """One plan of action: ``chosen`` in the order in which they are begun.
 
-    ``fallbacks`` are to be kept and handed in with the facts of the next decision. ``node_pools`` are those of Karpenter
-    that launch what their templates were to launch.
+    ``fallbacks`` are to be kept and handed in with the facts of the next decision. ``node_pools`` are Karpenter's: they
+    launch what is to be launched of their templates.
     """
 
     chosen: tuple[Chosen, ...]

@@ -11,7 +11,6 @@ from actors.execution.asks import (
     Ask,
     AskAgent,
     AskLaunch,
-    AskRequire,
     AskTerminate,
     CheckAgent,
     Command,
@@ -42,6 +41,7 @@ from domain.saga import (
     Launched,
     LaunchFailure,
     LaunchOrder,
+    NodePoolRequirement,
     NodeView,
     PoolFailure,
     PricedPool,
@@ -59,7 +59,7 @@ MOVES = (
 )  # fmt: skip
 
 
-def spec_of(nodes: int, width: int) -> SagaSpec:
+def spec_of(nodes: int, width: int, *, karpenter: bool = False) -> SagaSpec:
     pools = tuple(PricedPool(pool=pool, price_micro_usd_per_h=30_000) for pool in POOLS)
     orders = tuple(
         LaunchOrder(name=f"new-{n}", template="general", spot=pools, on_demand=pools[:1], count=1 + n % 2)
@@ -75,6 +75,7 @@ def spec_of(nodes: int, width: int) -> SagaSpec:
         reason="test",
         launches=orders,
         removals=removals,
+        karpenter=(NodePoolRequirement(node_pool="general"),) if karpenter else (),
         width=width,
     )
 
@@ -93,6 +94,7 @@ class Player:
     done: set[UUID] = field(default_factory=set)
     cordoned: set[str] = field(default_factory=set)
     drained: set[str] = field(default_factory=set)
+    narrowed: bool = False
     checked: tuple[UUID, ...] = ()
     numbers: int = 0
 
@@ -160,8 +162,6 @@ class Player:
                 return AskFailed(at=self.now, step_id=ask.step_id, failure=Failure.REJECTED, text="expired")
             case AskAgent(action_id=action_id):
                 self.actions[action_id] = ask
-            case _:
-                assert not isinstance(ask, AskRequire)
         return Answered(at=self.now, step_id=ask.step_id)
 
     def launch(self, ask: AskLaunch) -> LaunchAnswer:
@@ -195,22 +195,29 @@ class Player:
                 continue
             if action_id not in self.done:
                 self.done.add(action_id)
-                node = ask.payload["node"]
-                if ask.kind is AgentActionKind.UNCORDON:
-                    self.cordoned.discard(node)
-                else:
-                    self.cordoned.add(node)
-                if ask.kind is AgentActionKind.DRAIN:
-                    self.drained.add(node)
+                self.act(ask)
             standings.append(Standing(action_id=action_id, status=ActionStatus.COMPLETED))
         return AgentStands(at=self.now, checked=self.checked, standings=tuple(standings))
+
+    def act(self, ask: AskAgent) -> None:
+        if ask.kind in (AgentActionKind.NARROW_NODE_POOLS, AgentActionKind.RESTORE_NODE_POOLS):
+            self.narrowed = ask.kind is AgentActionKind.NARROW_NODE_POOLS
+            return
+        node = str(ask.payload["node"])
+        if ask.kind is AgentActionKind.UNCORDON:
+            self.cordoned.discard(node)
+        else:
+            assert self.narrowed or not self.spec.karpenter or node.startswith("node-"), "Karpenter was not told"
+            self.cordoned.add(node)
+        if ask.kind is AgentActionKind.DRAIN:
+            self.drained.add(node)
 
     def seen(self) -> Seen:
         views = [self.view(r.node, r.instance_id) for r in self.spec.removals]
         views += [self.view(f"node-{one}", one) for one in self.instances if one.startswith("i-new")]
         alive = [one for one in views if self.instances.get(one.instance_id) is InstanceState.RUNNING]
         instances = tuple(InstanceView(instance_id=one, state=state) for one, state in self.instances.items())
-        look = ClusterLook(nodes=tuple(alive), pending_pods=0, observed_at=self.now)
+        look = ClusterLook(nodes=tuple(alive), pending_pods=frozenset(), observed_at=self.now)
         return Seen(at=self.now, look=look, instances=instances)
 
     def view(self, name: str, instance_id: str) -> NodeView:
@@ -231,8 +238,8 @@ class Player:
         self.play(Resumed(at=self.now))
 
 
-def make_player(nodes: int, width: int) -> Player:
-    spec = spec_of(nodes, width)
+def make_player(nodes: int, width: int, *, karpenter: bool = False) -> Player:
+    spec = spec_of(nodes, width, karpenter=karpenter)
     player = Player(spec=spec, saga=Saga(spec, now=NOW))
     player.instances = {removal.instance_id: InstanceState.RUNNING for removal in spec.removals}
     player.play(Begun(at=NOW))
@@ -243,12 +250,13 @@ def make_player(nodes: int, width: int) -> Player:
 @given(
     nodes=st.integers(1, 3),
     width=st.integers(1, 2),
+    karpenter=st.booleans(),
     moves=st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 11)), max_size=120),
 )
 def test_whatever_happens_nothing_is_done_twice_and_it_comes_to_an_end(
-    nodes: int, width: int, moves: list[tuple[str, int]]
+    *, nodes: int, width: int, karpenter: bool, moves: list[tuple[str, int]]
 ) -> None:
-    player = make_player(nodes, width)
+    player = make_player(nodes, width, karpenter=karpenter)
     for name, which in moves:
         if player.saga.ended:
             break
@@ -268,6 +276,7 @@ def test_whatever_happens_nothing_is_done_twice_and_it_comes_to_an_end(
     running = {one for one, state in player.instances.items() if state is InstanceState.RUNNING}
     strays = {one for one in running if one.startswith("i-new")} - owned
     assert not strays, "an instance runs that the saga does not know of"
+    assert not player.narrowed or player.saga.status == "stopped"
     if player.saga.status == "undone":
         assert not {one for one in running if one.startswith("i-new")}
         assert not player.cordoned & {removal.node for removal in player.spec.removals}

@@ -1,5 +1,6 @@
 """From decisions and single actions to sagas, and back to the state machine of a cluster."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,13 +10,11 @@ import pytest
 from actors.execution.codec import from_body, to_body
 from actors.execution.orders import Frame, RemovedNode, of_decision
 from domain.errors import InputError
-from domain.market import CapacityType
 from domain.proposal import Module
-from domain.saga import NodePoolRequirement, SagaStatus
+from domain.saga import NodePoolRequirement
 from solvers.decision import resolve
 from tests.unit.decision.builders import NOW, make_facts, make_launch, make_policy, make_proposal
 from tests.unit.execution.world import (
-    make_service,
     make_spec,
     make_world,
     replacing,
@@ -49,12 +48,18 @@ def test_a_decision_becomes_one_saga_in_which_only_what_aws_takes_waits_for_noth
     assert from_body(to_body(spec)) == spec
 
 
-def test_with_karpenter_a_saga_launches_nothing() -> None:
-    wanted = NodePoolRequirement(
-        node_pool="general", instance_types=("m5.large",), zones=("us-east-1a",), capacity_types=(CapacityType.SPOT,)
-    )
-    spec = of_decision(decided(), FRAME, nodes=NODES, karpenter=[wanted])
+def test_what_karpenter_launches_the_saga_does_not() -> None:
+    wanted = NodePoolRequirement(node_pool="general", template="general", instance_types=("m5.large",))
+    spec = of_decision(replace(decided(), node_pools=(wanted,)), FRAME, nodes=NODES)
     assert (spec.launches, spec.karpenter) == ((), (wanted,))
+    assert [removal.after for removal in spec.removals] == [(), ()]
+    assert from_body(to_body(spec)) == spec
+
+
+def test_other_groups_are_launched_beside_karpenter() -> None:
+    wanted = NodePoolRequirement(node_pool="batch", template="batch", instance_types=("m5.large",))
+    spec = of_decision(replace(decided(), node_pools=(wanted,)), FRAME, nodes=NODES)
+    assert len(spec.launches) == 2
 
 
 def test_a_decision_on_a_node_that_is_not_known_is_refused() -> None:
@@ -75,50 +80,14 @@ def test_a_node_that_an_agent_was_told_to_empty_is_only_seen_to_be_empty() -> No
         assert (removal.emptied, removal.after) == (True, ())
 
 
-WANTED = NodePoolRequirement(
-    node_pool="general", instance_types=("m5.large",), zones=("us-east-1a",), capacity_types=(CapacityType.SPOT,)
-)
-BEFORE = NodePoolRequirement(
-    node_pool="general", instance_types=("c5.large",), zones=(), capacity_types=(CapacityType.ON_DEMAND,)
-)
-
-
-async def test_with_karpenter_requirements_are_set_and_nodes_end_once_no_pod_is_pending() -> None:
-    world = await make_world()
-    world.requirements = (BEFORE,)
-    service = make_service(world)
-    spec = make_spec(world, removals=(world.add_node("a"),), karpenter=(WANTED,))
-    await service.runner.start(spec)
-    await world.clock.advance(60)
-    assert (world.requirements, world.pending_pods, world.running()) == ((WANTED,), 3, {"i-a"})
-    world.pending_pods = 0
-    ended = await service.until_ended(spec.id)
-    await service.runner.close()
-    assert ended is not None
-    assert (ended.status, world.running(), world.launch_calls) == (SagaStatus.DONE, set(), [])
-
-
-async def test_undone_karpenter_is_told_again_what_it_was_told_before() -> None:
-    world = await make_world()
-    world.requirements, world.drain_fails = (BEFORE,), True
-    service = make_service(world)
-    spec = make_spec(world, removals=(world.add_node("a"),), karpenter=(WANTED,))
-    await service.runner.start(spec)
-    ended = await service.until_ended(spec.id)
-    await service.runner.close()
-    assert ended is not None
-    assert (ended.status, world.requirements) == (SagaStatus.UNDONE, (BEFORE,))
-    assert not world.nodes["a"].cordoned
-
-
-@pytest.mark.parametrize("wrong", ["width", "stale", "both", "twice", "waits"])
+@pytest.mark.parametrize("wrong", ["width", "stale", "pool", "twice", "waits"])
 async def test_a_specification_that_cannot_be_meant_is_refused(wrong: str) -> None:
     world = await make_world()
     spec = replacing(world, "a")
     fields: dict[str, dict[str, Any]] = {
         "width": {"width": 0},
         "stale": {"stale_at": spec.observed_at},
-        "both": {"karpenter": (WANTED,), "launches": spec.launches},
+        "pool": {"karpenter": (NodePoolRequirement(node_pool="a"), NodePoolRequirement(node_pool="a"))},
         "twice": {"launches": spec.launches * 2},
         "waits": {"removals": spec.removals},
     }

@@ -31,7 +31,6 @@ from domain.saga import (
     LaunchFailure,
     LaunchOrder,
     LaunchRequest,
-    NodePoolRequirement,
     NodeView,
     PoolFailure,
     PricedPool,
@@ -40,6 +39,7 @@ from domain.saga import (
     SagaStep,
     StoredSaga,
 )
+from domain.wire.actions import read_payload
 from domain.work import ActionStatus
 from tests.unit.postgres.builders import add_cluster
 
@@ -104,7 +104,8 @@ class World:
     actions: dict[UUID, Queued] = field(default_factory=dict)
     evidence: list[ReportEvidence] = field(default_factory=list)
     launch_calls: list[LaunchRequest] = field(default_factory=list)
-    requirements: tuple[NodePoolRequirement, ...] = ()
+    held: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    node_pools_refuse: str = ""
     ruling: Ruling = Ruling.GO
     permit_asked: list[str] = field(default_factory=list)
     detached: list[str] = field(default_factory=list)
@@ -117,6 +118,7 @@ class World:
     join_s: float = 60.0
     drain_fails: bool = False
     pending_pods: int = 0
+    waiting: frozenset[str] = frozenset()
     throttled: int = 0
     lost_answers: int = 0
     revoked: bool = False
@@ -175,13 +177,26 @@ class World:
             queued.status, queued.error = ActionStatus.EXPIRED, "Action expired"
         elif self.agent_alive and now - queued.at >= timedelta(seconds=self.agent_s):
             queued.status = ActionStatus.COMPLETED
-            node = self.nodes.get(queued.order.payload["node"])
+            if queued.order.kind in (AgentActionKind.NARROW_NODE_POOLS, AgentActionKind.RESTORE_NODE_POOLS):
+                self._change_node_pools(queued)
+                return
+            node = self.nodes.get(str(queued.order.payload["node"]))
             if node is None:
                 queued.status, queued.error = ActionStatus.FAILED, "there is no such node"
             elif queued.order.kind is AgentActionKind.DRAIN:
                 self._drain(queued, node)
             else:
                 node.cordoned = queued.order.kind is AgentActionKind.CORDON
+
+    def _change_node_pools(self, queued: Queued) -> None:
+        payload = queued.order.payload
+        read_payload(queued.order.kind, payload)
+        if queued.order.kind is AgentActionKind.RESTORE_NODE_POOLS:
+            self.held.pop(str(payload["hold"]), None)
+        elif self.node_pools_refuse:
+            queued.status, queued.error = ActionStatus.FAILED, self.node_pools_refuse
+        else:
+            self.held[str(payload["hold"])] = payload
 
     def _drain(self, queued: Queued, node: KubeNode) -> None:
         if self.drain_fails and node.pods:
@@ -289,17 +304,8 @@ class Outside:
         world.settle()
         now = world.clock.now() + world.skew
         wanted = [n for n in world.nodes.values() if n.name in nodes or n.instance_id in instance_ids]
-        return ClusterLook(
-            nodes=tuple(_node_view(one, now) for one in wanted), pending_pods=world.pending_pods, observed_at=now
-        )
-
-    async def require(
-        self, where: Where, requirements: Sequence[NodePoolRequirement], *, token: str
-    ) -> tuple[NodePoolRequirement, ...]:
-        await self._life.point()
-        before, self._world.requirements = self._world.requirements, tuple(requirements)
-        await self._life.point()
-        return before
+        pending = world.waiting | {f"shop/evicted-{number}" for number in range(world.pending_pods)}
+        return ClusterLook(nodes=tuple(_node_view(one, now) for one in wanted), pending_pods=pending, observed_at=now)
 
     # Permit and registry
 
