@@ -34,11 +34,13 @@ export function useLive(wanted: "on" | "off"): SocketState {
       gathered.stop();
     };
   }, [client, wanted]);
+  // An attempt to connect is no news: it must not begin the wait anew.
+  const away = state !== "live";
   useEffect(() => {
-    if (wanted === "off" || state !== "lost") return;
+    if (wanted === "off" || !away) return;
     const timer = setInterval(() => void client.invalidateQueries(), FALLBACK_MS);
     return () => clearInterval(timer);
-  }, [client, wanted, state]);
+  }, [client, wanted, away]);
   return state;
 }
 
