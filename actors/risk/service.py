@@ -74,11 +74,20 @@ class RegistryService:
         return verdict
 
     async def _publish(self, changes: Sequence[FlagChange]) -> None:
-        own = [Message(channel=OWN_CHANGES, body=dump_own(change)) for change in changes if change.scope != ALL]
         everybody = [change for change in changes if change.scope == ALL]
+        own = [
+            Message(channel=OWN_CHANGES, body=dump_own(change))
+            for change in changes
+            if change.scope != ALL and not self._is_covered(change)
+        ]
         await asyncio.gather(
             *(self._tell_all(change) for change in everybody), self._services.hub.bus.publish_many(own)
         )
+
+    def _is_covered(self, own: FlagChange) -> bool:
+        """Whether a flag for all says as much: every process would wake up once more for nothing."""
+        end = self._registry.view.until(own.pool, ALL)
+        return end is not None and own.until is not None and end >= own.until
 
     async def _tell_all(self, change: FlagChange) -> None:
         risk, now = self._services.hub.risk, self._services.clock.now()

@@ -1,22 +1,26 @@
 """The registry at work over twins: who hears of a flag, what survives a restart, what a lost Redis gets back."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from actors.risk.copy import RiskCopy
+from actors.risk.copy import OWN_CHANGES, RiskCopy
 from actors.risk.service import TICK_EVERY_S, RegistryService, pools_of_regions
 from actors.services import Services
+from adapters.redis import keys
 from adapters.redis.hub import memory_hub
+from adapters.redis.ports.bus import Gap, Message, Subscription
 from domain.commands import EvidenceKind, ReportEvidence
 from domain.market import Pool
 from tests.unit.planning.test_desk import settle
 from tests.unit.platform_world import CLUSTER, ORGANIZATION, World
 
 POOL = Pool(region="us-east-1", zone_id="use1-az6", instance_type="m5.large")
+OTHER_POOL = replace(POOL, instance_type="c5.large")
 OTHERS = UUID(int=4242)
 
 
@@ -164,3 +168,17 @@ async def test_a_flag_that_is_told_again_is_no_news(world: World) -> None:
     await settle()
     assert copy.heard_at == heard_at == world.clock.now() - timedelta(seconds=1)
     task.cancel()
+
+
+async def test_a_flag_for_all_says_it_for_its_own_organisation_too(world: World) -> None:
+    registry = await registry_of(world.services)
+    async with world.services.hub.bus.subscribe(OWN_CHANGES, keys.RISK_CHANGES) as told:
+        await registry.report(CLUSTER, ORGANIZATION, evidence(world))
+        await registry.report(CLUSTER, ORGANIZATION, replace(evidence(world, known=False, cause="e2"), pool=OTHER_POOL))
+        channels = [message.channel async for message in first(told, 2) if isinstance(message, Message)]
+    assert channels == [keys.RISK_CHANGES, OWN_CHANGES]
+
+
+async def first(told: Subscription, count: int) -> AsyncIterator[Message | Gap]:
+    for _ in range(count):
+        yield await told.__anext__()
