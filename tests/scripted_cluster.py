@@ -60,6 +60,7 @@ class ScriptedCluster:
     pods: dict[str, str] = field(default_factory=dict)
     done: list[tuple[str, str]] = field(default_factory=list)
     group: str = "workers"
+    group_label: str = "eks.amazonaws.com/nodegroup"
     pod_cpu: str = "500m"
     node_cpu: str = "3920m"
     node_memory: str = "14Gi"
@@ -88,7 +89,7 @@ class ScriptedCluster:
         async with database.tenant(self.organization_id) as tx:
             taken = await tx.actions.take_pending(self.cluster_id, now)
         for action in taken:
-            error = self._do(action, now)
+            error = await self.perform(action, now)
             status = ActionStatus.FAILED if error else ActionStatus.COMPLETED
             result = ActionResult(action_id=action.id, cluster_id=self.cluster_id, status=status, at=now, error=error)
             async with database.tenant(self.organization_id) as tx:
@@ -107,19 +108,24 @@ class ScriptedCluster:
             full=ObjectSet.of([*map(self._node, self.nodes.values()), *map(self._pod, self.pods)]).to_bytes(),
         )
 
-    def _do(self, action: AgentAction, now: datetime) -> str:
-        self._believe(action, now)
+    async def perform(self, action: AgentAction, now: datetime) -> str:
+        """Do one action; why it failed, empty when it did not."""
+        self.believe(action, now)
+        return self._do(action)
+
+    def _do(self, action: AgentAction) -> str:
         name = str(action.payload["node"])
         self.done.append((action.kind, name))
         node = self.nodes.get(name)
         if node is None or node.machine.instance_id != action.payload.get("instance_id"):
             return "there is no such node"
         if action.kind is AgentActionKind.DRAIN:
-            return self._drain(node)
+            return self.drain(node)
         node.cordoned = action.kind is AgentActionKind.CORDON
         return ""
 
-    def _drain(self, node: ScriptedNode) -> str:
+    def drain(self, node: ScriptedNode) -> str:
+        """Move its pods; why that failed, empty when it did not."""
         if not self.drains:
             return "a budget forbids it"
         homes = [other.name for other in self.nodes.values() if not other.cordoned]
@@ -128,7 +134,8 @@ class ScriptedCluster:
         }
         return ""
 
-    def _believe(self, action: AgentAction, now: datetime) -> None:
+    def believe(self, action: AgentAction, now: datetime) -> None:
+        """Check who has signed it; raises when it was not the service."""
         signed = SignedAction(
             cluster=str(self.cluster_id),
             id=str(action.id),
@@ -150,7 +157,7 @@ class ScriptedCluster:
             keys.ZONE_ID: pool.zone_id,
             keys.REGION: pool.region,
             keys.ARCH: "amd64",
-            "eks.amazonaws.com/nodegroup": self.group,
+            self.group_label: self.group,
             keys.EKS_CAPACITY_TYPE: node.machine.market.name,
         }
         return {

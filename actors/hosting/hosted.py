@@ -52,7 +52,7 @@ class Hosted:
     policy, advising
         What planning is told, and what advice on requests its owner wants.
     karpenter
-        Karpenter launches for its NodePools.
+        Karpenter is to launch, and its NodePools can be seen.
     objects, observed_at
         Last objects of the agent and when it read them (UTC).
     usage
@@ -172,8 +172,8 @@ async def read_terms(
 def adopt(hosted: Hosted, terms: Terms) -> None:
     """Treat a cluster by these terms from now on."""
     hosted.record, hosted.policy, hosted.advising = terms.record, terms.policy, terms.advising
-    hosted.karpenter = terms.karpenter
     node_pools = hosted.objects.count("NodePool") if terms.karpenter else 0
+    hosted.karpenter = node_pools > 0
     why_not = why_not_to_act(terms.record, karpenter=terms.karpenter, node_pools=node_pools)
     hosted.settings = replace(terms.settings, cannot_act=why_not)
 

@@ -196,7 +196,7 @@ async def scene(
         node_memory="7Gi",
         pod_cpu="1500m",
     )
-    cluster.zones = _zones(owner)
+    cluster.zones = zones_of(owner)
     scene = Scene(services=services, owner=owner, cluster=cluster, host=None)  # type: ignore[arg-type]
     for machine in scene.machines():
         cluster.add(f"node-of-{machine.instance_id}", machine, pods=1)
@@ -210,7 +210,8 @@ async def scene(
     await database.close()
 
 
-def _zones(owner: Customer) -> dict[str, str]:
+def zones_of(owner: Customer) -> dict[str, str]:
+    """Names of the zones by id."""
     zones = owner.client("ec2", REGION).describe_availability_zones()["AvailabilityZones"]
     return {zone["ZoneId"]: zone["ZoneName"] for zone in zones}
 
