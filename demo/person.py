@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 
+from actors.cluster.records import Mode
 from demo.world import Tenant
 from domain.errors import RejectedError, TransientError
 
@@ -39,14 +40,13 @@ class Person:
         self._http, self._password = http, password
         self._token = ""
         self.tenant = tenant
-        self.organization = UUID(int=0)
 
     async def sign_up(self) -> None:
         """Come as somebody new, with an organisation of their own."""
         tenant = self.tenant
         body = {"email": tenant.email, "password": self._password, "name": tenant.person}
         made = await _call(self._http, "POST", "/api/auth/signup", body=body | {"organization": tenant.organization})
-        self.organization, self._token = UUID(made["organization_id"]), made["session"]["access_token"]
+        self._token = made["session"]["access_token"]
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
         """One call, after signing in anew where the session has ended.
@@ -85,9 +85,9 @@ class Person:
                     names = {cluster["name"] for cluster in found["clusters"]}
         return names
 
-    async def connect(self, name: str, region: str, *, account: UUID) -> UUID:
-        """Connect a cluster; its id."""
-        body = {"name": name, "region": region, "account_id": str(account)}
+    async def connect(self, name: str, region: str, *, account: UUID, mode: Mode) -> UUID:
+        """Connect a cluster, and say what becomes of its plans; its id."""
+        body = {"name": name, "region": region, "account_id": str(account), "mode": str(mode)}
         made = await self.call("POST", "/api/clusters/connect", body)
         return UUID(made["id"])
 

@@ -8,19 +8,13 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
-from actors.cluster.records import Mode
 from adapters.embedded.folder import DataFolder
-from adapters.settings import load_settings
 from demo.aws.requests import ADVISOR_PATH
 from demo.children import Child, child
 from demo.world import PLATFORM_ACCOUNT
 from domain.errors import TransientError
-from domain.fleet import DEFAULT_POLICY, PolicySection
-from serve.operations.database import opened, reached
 from serve.operations.environment import ray_folder
 from serve.operations.ports import free_port
 
@@ -144,14 +138,6 @@ class Starting:
         if not self._admin.done():
             problem = f"the platform did not come up:\n{self._process.last_words()}"
             self._admin.set_exception(TransientError(problem))
-
-
-async def set_mode(path: Path, organization: UUID, cluster: UUID, mode: Mode) -> None:
-    """Say what becomes of a cluster's plans."""
-    section = dict(DEFAULT_POLICY[PolicySection.STRATEGY]) | {"mode": str(mode)}
-    settings = load_settings({"data_dir": path})
-    async with reached(settings) as url, opened(url) as database, database.tenant(organization) as transaction:
-        await transaction.policies.set_section(cluster, PolicySection.STRATEGY, section, now=datetime.now(UTC))
 
 
 def _environment(path: Path, aws_url: str) -> dict[str, str]:

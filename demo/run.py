@@ -82,7 +82,7 @@ async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
             agents = Agents(tasks, running, kubernetes_url=stage.kubernetes_url, waiting=waiting)
             for person, account in zip(people, accounts, strict=True):
                 for home in stage.homes_of(person.tenant):
-                    agents.install(home, *await _connect(person, home, running, account=account))
+                    agents.install(home, *await _connect(person, home, account=account))
                     screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
             stage.director.open_market()
             screen.invite()
@@ -121,10 +121,10 @@ async def _sign_up(screen: Screen, http: httpx.AsyncClient, running: Platform) -
     return people
 
 
-async def _connect(person: Person, home: "Home", running: Platform, *, account: UUID) -> tuple[UUID, str]:
+async def _connect(person: Person, home: "Home", *, account: UUID) -> tuple[UUID, str]:
     """Connect a cluster as its owner would; its id and the agent's key."""
-    cluster = await person.connect(home.character.name, home.character.region, account=account)
-    await platform.set_mode(running.folder, person.organization, cluster, home.character.mode)
+    character = home.character
+    cluster = await person.connect(character.name, character.region, account=account, mode=character.mode)
     return cluster, await person.install(cluster)
 
 
