@@ -1,6 +1,6 @@
 /** The fake API: one function from request to answer, used by unit tests, the development server and browser tests. */
 
-import type { Account, AuditEntry, ClusterRow, Decision, Job } from "@/shared/api/types";
+import type { Account, AuditEntry, ClusterRow, Decision, Job, Policy } from "@/shared/api/types";
 import { FLAGS, HEALTH, MODELS, WORKERS } from "./admin.ts";
 import { COMPOSITION, kpi, projection } from "./metrics.ts";
 import { sagaOf, uuid, type World } from "./world.ts";
@@ -124,6 +124,16 @@ function clusters({ clusters: all }: World, query: URLSearchParams): Response {
   return json({ items: found.slice(skip, skip + limit), next, total: found.length });
 }
 
+function policyOf(world: World, cluster: ClusterRow): Policy {
+  return {
+    cluster_id: cluster.id,
+    version: world.policyVersion,
+    updated_at: cluster.updated_at,
+    sections: { strategy: { mode: cluster.mode, rebalance: "ignore", allocation: "capacity-optimized" } },
+    defaults: { strategy: { mode: "recommend", rebalance: "ignore", allocation: "capacity-optimized" } },
+  };
+}
+
 const routes: Record<string, Handler> = {
   "POST /api/auth/token": async (world, _, request) => {
     const { password } = (await request.json()) as { password: string };
@@ -162,7 +172,7 @@ const routes: Record<string, Handler> = {
         email: "ada@example.com",
         name: "Ada Lovelace",
         role: world.admin ? "super_admin" : "client",
-        organization_role: world.admin ? null : "owner",
+        organization_role: world.admin ? null : world.viewer ? "viewer" : "owner",
         email_confirmed: true,
       },
       organization: world.admin ? null : { id: uuid(8, 1), name: "Example Ltd" },
@@ -258,7 +268,7 @@ const routes: Record<string, Handler> = {
       nodes: cluster.node_count,
       pods: cluster.node_count * 11,
       going: [],
-      mode: "approve",
+      mode: cluster.mode,
       safe_mode: false,
       planning: false,
       accepted_generation: 3,
@@ -280,6 +290,21 @@ const routes: Record<string, Handler> = {
         { name: "Snapshot", state: "ok", detail: "57 nodes" },
       ],
     }),
+  "GET /api/policies/:cluster_id": (world, { cluster_id }) => {
+    const cluster = world.clusters.find(({ id }) => id === cluster_id);
+    return cluster ? json(policyOf(world, cluster)) : missing();
+  },
+  "PATCH /api/policies/strategy": async (world, _, request) => {
+    const { cluster_id, mode } = (await request.json()) as { cluster_id: string; mode: string };
+    const cluster = world.clusters.find(({ id }) => id === cluster_id);
+    if (!cluster) return missing();
+    if (world.viewer) return problem(403, "forbidden", "this needs the role member or above");
+    if (request.headers.get("If-Match") !== `"${world.policyVersion}"`)
+      return problem(412, "precondition-failed", `the policy has version ${world.policyVersion} by now`);
+    world.policyVersion += 1;
+    cluster.mode = mode;
+    return json(policyOf(world, cluster));
+  },
   "GET /api/clusters/:cluster_id/keys": () => json([]),
   "POST /api/clusters/connect": async (world, _, request) => {
     const body = (await request.json()) as { name: string; region: string };

@@ -10,6 +10,9 @@ export interface World {
   signedIn: boolean;
   admin: boolean;
   safeMode: boolean;
+  /** The server refuses this person's changes. */
+  viewer: boolean;
+  policyVersion: number;
   clusters: ClusterRow[];
   plans: { summary: PlanSummary; body: PlanBody; saga: Saga | null }[];
   jobs: Job[];
@@ -89,6 +92,8 @@ export function makeWorld({ clusters = 8, pods = 420, signedIn = false, now = Da
     signedIn,
     admin: false,
     safeMode: false,
+    viewer: false,
+    policyVersion: 1,
     clusters: made,
     plans,
     jobs: jobsOf(ago),

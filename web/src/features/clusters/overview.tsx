@@ -8,13 +8,8 @@ import { asSentence, capital, count, cpus, gib } from "@/shared/format";
 import { Facts } from "@/shared/ui/facts";
 import { Light, type Tone } from "@/shared/ui/light";
 import { When } from "@/shared/ui/when";
+import { ModeOfPlans } from "./mode";
 import { useOptimize } from "./optimize";
-
-const MODES: Record<string, string> = {
-  recommend: "Recommends only",
-  approve: "Asks before it acts",
-  automatic: "Acts by itself",
-};
 
 /** How the cluster stands now, and the button that has it looked at. */
 export function Overview({ detail: { cluster, live } }: { detail: ClusterDetail }) {
@@ -43,6 +38,7 @@ export function Overview({ detail: { cluster, live } }: { detail: ClusterDetail 
             : "Needs the agent: install it with the Helm command under Keys."}
         </Text>
       </div>
+      <ModeOfPlans cluster={cluster} />
       <Facts
         facts={[
           ["Region", cluster.region],
@@ -51,7 +47,6 @@ export function Overview({ detail: { cluster, live } }: { detail: ClusterDetail 
           ["Last heard from", <When key="seen" at={cluster.last_heartbeat_at} />],
           ["Nodes", live ? count(live.nodes) : count(cluster.node_count)],
           ["Pods", live ? count(live.pods) : "not known"],
-          ["Mode", live ? (MODES[live.mode] ?? live.mode) : "not known"],
           ["Snapshot", <When key="snapshot" at={live?.snapshot_at} />],
           ["In use", live?.used ? `${cpus(live.used.cpu_mcpu)} CPUs, ${gib(live.used.memory_bytes)}` : "not measured"],
         ]}

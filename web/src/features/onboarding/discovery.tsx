@@ -4,14 +4,14 @@ import { Link } from "react-router";
 import { api, dataOf } from "@/shared/api/client";
 import { sentence } from "@/shared/api/errors";
 import { discoverQuery, keys } from "@/shared/api/queries";
-import type { FoundCluster } from "@/shared/api/types";
+import type { FoundCluster, Mode } from "@/shared/api/types";
 import { plural } from "@/shared/format";
 import { Failure, Loading } from "@/shared/ui/states";
 import { type Scan, useScans } from "./scans";
 import classes from "./wizard.module.css";
 
 /** Clusters as they are found, with a bar for each account that is being looked through. */
-export function Discovery({ next }: { next: (clusterId: string) => void }) {
+export function Discovery({ mode, next }: { mode: Mode; next: (clusterId: string) => void }) {
   const query = useQuery({ ...discoverQuery, refetchInterval: 10_000 });
   const scans = useScans();
   const found = query.data?.clusters ?? [];
@@ -51,7 +51,12 @@ export function Discovery({ next }: { next: (clusterId: string) => void }) {
         {found.length > 0 && (
           <ul className={classes.found} aria-label="Clusters found">
             {found.map((cluster) => (
-              <Found key={`${cluster.account_id} ${cluster.region} ${cluster.name}`} cluster={cluster} next={next} />
+              <Found
+                key={`${cluster.account_id} ${cluster.region} ${cluster.name}`}
+                cluster={cluster}
+                mode={mode}
+                next={next}
+              />
             ))}
           </ul>
         )}
@@ -84,7 +89,13 @@ function ScanBar({ scan }: { scan: Scan }) {
   );
 }
 
-function Found({ cluster, next }: { cluster: FoundCluster; next: (clusterId: string) => void }) {
+interface FoundProps {
+  cluster: FoundCluster;
+  mode: Mode;
+  next: (clusterId: string) => void;
+}
+
+function Found({ cluster, mode, next }: FoundProps) {
   const client = useQueryClient();
   const connect = useMutation({
     mutationFn: async () =>
@@ -92,7 +103,7 @@ function Found({ cluster, next }: { cluster: FoundCluster; next: (clusterId: str
       (
         await dataOf(
           api.POST("/api/clusters/connect", {
-            body: { name: cluster.name, region: cluster.region, account_id: cluster.account_id },
+            body: { name: cluster.name, region: cluster.region, account_id: cluster.account_id, mode },
           }),
         )
       ).id,

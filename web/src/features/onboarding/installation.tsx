@@ -5,6 +5,7 @@ import { Link } from "react-router";
 import { api, dataOf } from "@/shared/api/client";
 import { ApiError, sentence } from "@/shared/api/errors";
 import { clusterQuery, keys } from "@/shared/api/queries";
+import type { Mode } from "@/shared/api/types";
 import { REGIONS } from "@/shared/regions";
 import { Install } from "@/shared/ui/install";
 import { Light } from "@/shared/ui/light";
@@ -12,8 +13,14 @@ import { Light } from "@/shared/ui/light";
 /** Milliseconds between looks whether the agent has reported. */
 const LOOK_MS = 3_000;
 
+interface InstallationProps {
+  clusterId: string | null;
+  mode: Mode;
+  chosen: (clusterId: string) => void;
+}
+
 /** The Helm command, and the light that turns green when the agent reports. */
-export function Installation({ clusterId, chosen }: { clusterId: string | null; chosen: (clusterId: string) => void }) {
+export function Installation({ clusterId, mode, chosen }: InstallationProps) {
   return (
     <>
       <Title order={1} size="h2">
@@ -22,12 +29,12 @@ export function Installation({ clusterId, chosen }: { clusterId: string | null; 
       <Text c="dimmed" mt={6} mb="lg">
         One Helm release in the cluster. It reads nodes, pods and budgets, and does only what is signed and approved.
       </Text>
-      {clusterId ? <Waiting clusterId={clusterId} /> : <ByName chosen={chosen} />}
+      {clusterId ? <Waiting clusterId={clusterId} /> : <ByName mode={mode} chosen={chosen} />}
     </>
   );
 }
 
-function ByName({ chosen }: { chosen: (clusterId: string) => void }) {
+function ByName({ mode, chosen }: Pick<InstallationProps, "mode" | "chosen">) {
   const client = useQueryClient();
   const form = useForm({
     mode: "uncontrolled",
@@ -35,7 +42,7 @@ function ByName({ chosen }: { chosen: (clusterId: string) => void }) {
     validate: { name: (name) => (/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(name) ? null : "Letters, digits, - and _") },
   });
   const connect = useMutation({
-    mutationFn: (body: typeof form.values) => dataOf(api.POST("/api/clusters/connect", { body })),
+    mutationFn: (body: typeof form.values) => dataOf(api.POST("/api/clusters/connect", { body: { ...body, mode } })),
     onSuccess: async ({ id }) => {
       await client.invalidateQueries({ queryKey: keys.clusters });
       chosen(id);

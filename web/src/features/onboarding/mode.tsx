@@ -7,13 +7,13 @@ const MODES = [
     "production",
     IconRocket,
     "Production",
-    "Connect an AWS account by a role of least rights. Clusters are found by themselves, and approved plans are carried out.",
+    "Connect an AWS account by a role of least rights. Clusters are found by themselves. They begin in the mode Approve: a plan is carried out once you approve it.",
   ],
   [
     "lab",
     IconFlask,
     "Lab",
-    "Only the agent, no AWS account. Plans are made and shown; nothing can be launched or terminated. Connect AWS later.",
+    "Only the agent, no AWS account. Clusters begin in the mode Recommend: plans are shown, nothing can be launched or terminated. Connect AWS later.",
   ],
 ] as const;
 
@@ -24,7 +24,7 @@ export function Mode({ choose }: { choose: (mode: "production" | "lab") => void 
         How do you want to begin?
       </Title>
       <Text c="dimmed" mt={6} mb="xl">
-        You can change this at any time.
+        It is the mode that your clusters begin with. Each can be changed at any time, in its overview.
       </Text>
       <div className={classes.choices}>
         {MODES.map(([mode, Icon, title, text]) => (

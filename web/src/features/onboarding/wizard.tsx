@@ -10,7 +10,7 @@ import { Account } from "./account";
 import { Discovery } from "./discovery";
 import { Installation } from "./installation";
 import { Mode } from "./mode";
-import { type StepName, stepsFor } from "./steps";
+import { modeFor, type StepName, stepsFor } from "./steps";
 import { Welcome } from "./welcome";
 import classes from "./wizard.module.css";
 
@@ -27,6 +27,7 @@ export function Component() {
   const [params, setParams] = useSearchParams();
   const steps = stepsFor(params.get("mode"));
   const step = steps.find((name) => name === params.get("step")) ?? "welcome";
+  const mode = modeFor(params.get("mode"));
   const skip = useSkip();
   useEffect(() => {
     document.title = `${TITLES[step]} · Spot Optimizer`;
@@ -69,9 +70,13 @@ export function Component() {
           {step === "welcome" && <Welcome next={() => go("mode")} />}
           {step === "mode" && <Mode choose={(mode) => go(mode === "lab" ? "install" : "aws", { mode })} />}
           {step === "aws" && <Account next={() => go("discovery")} />}
-          {step === "discovery" && <Discovery next={(cluster) => go("install", { cluster })} />}
+          {step === "discovery" && <Discovery mode={mode} next={(cluster) => go("install", { cluster })} />}
           {step === "install" && (
-            <Installation clusterId={params.get("cluster")} chosen={(cluster) => go("install", { cluster })} />
+            <Installation
+              mode={mode}
+              clusterId={params.get("cluster")}
+              chosen={(cluster) => go("install", { cluster })}
+            />
           )}
           {number > 0 && (
             <Button variant="subtle" color="gray" mt="xl" px={0} onClick={() => go(steps[number - 1] ?? "welcome")}>

@@ -32,6 +32,7 @@ export const keys = {
   plans: (id: string) => ["cluster", id, "plans"] as const,
   plan: (id: string, planId: string) => ["cluster", id, "plans", planId] as const,
   jobs: (id: string) => ["cluster", id, "jobs"] as const,
+  policy: (id: string) => ["cluster", id, "policy"] as const,
   accounts: ["accounts"] as const,
   metrics: ["metrics"] as const,
   activity: ["activity"] as const,
@@ -67,6 +68,13 @@ export const clusterQuery = (id: string) =>
     queryKey: keys.cluster(id),
     queryFn: ({ signal }) =>
       dataOf(api.GET("/api/clusters/{cluster_id}", { params: { path: { cluster_id: id } }, signal })),
+  });
+
+export const policyQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.policy(id),
+    queryFn: ({ signal }) =>
+      dataOf(api.GET("/api/policies/{cluster_id}", { params: { path: { cluster_id: id } }, signal })),
   });
 
 export const jobsQuery = (id: string) =>
