@@ -93,18 +93,18 @@ class LabService:
         self, name: str, variant_id: UUID, *, mode: ExperimentMode, share: float, false_rate: float, by: str,
         audit: Audit,
     ) -> LabExperiment:  # fmt: skip
-        """Begin to compare a model with the one in production.
+        """Begin to compare a model with the one in production; it may be one that was there before.
 
         Raises
         ------
         RejectedError
-            When it is no model in testing, or is being compared already.
+            When it is in production, or is being compared already.
         """
         services = self._services
         async with services.database.platform() as tx:
             control, variant = await register_carried(tx, services=services), await _model(tx, variant_id)
-            if variant.status is not ModelStatus.TESTING:
-                raise RejectedError(f"model {variant.version} is {variant.status}: only one in testing is compared")
+            if variant.status is ModelStatus.PRODUCTION:
+                raise RejectedError(f"model {variant.version} is in production: others are compared with it")
             if any(one.variant_model_id == variant_id for one in await tx.lab.running()):
                 raise RejectedError(f"model {variant.version} is being compared already")
             experiment = LabExperiment(

@@ -8,11 +8,12 @@ from ray.util.metrics import Gauge, Histogram
 from actors.lab.rounds import ModelJudge
 from actors.scoring.risk import RegionRisk
 from actors.scoring.service import ScoringService
+from actors.scoring.standing import Drift, ScorerStanding
 from actors.services import Services
 from actors.shell import Shell
 from domain.market import Pool
 
-MEASURE_EVERY_S = 10.0
+MEASURE_EVERY_S = 15.0
 LATENCY_BOUNDARIES_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5]
 
 
@@ -26,7 +27,15 @@ class RiskScorer(Shell):
         self._seconds = Histogram(
             "spotopt_risk_score_seconds", description="Scoring one region", boundaries=LATENCY_BOUNDARIES_S
         )
+        self._drift = Drift()
         self._broken = Gauge("spotopt_models_broken", description="Models that break their contract and do not serve")
+        self._ticked = Gauge(
+            "spotopt_risk_features_age_seconds", description="Time since the last tick of the features"
+        )
+        self._moved = Gauge("spotopt_model_drift", description="Largest population stability index of a feature")
+        self._excess = Gauge(
+            "spotopt_model_log_loss_excess", description="Log loss of the model in production above that of its mean"
+        )
 
     async def _begin(self, services: Services) -> None:
         self._scoring = ScoringService(services)
@@ -49,14 +58,17 @@ class RiskScorer(Shell):
         await self.ready()
         return await self._judge.run()
 
-    async def serving(self) -> tuple[str, str]:
-        """Version of the registry that this process has read, and of the model in production."""
+    async def describe(self) -> ScorerStanding:
+        """What it serves with, and how that does."""
         await self.ready()
-        served = await self._scoring.models.current()
-        return served.version, served.production.version
+        return await self._scoring.standing(self._drift)
 
     async def _measure(self, services: Services) -> None:
         while True:
-            served = self._scoring.models.served
-            self._broken.set(len(served.problems) if served else 0)
+            self._drift = await self._scoring.drift()
+            standing = await self._scoring.standing(self._drift)
+            self._broken.set(len(standing.broken))
+            self._ticked.set((standing.now - standing.ticked_at).total_seconds())
+            self._moved.set(self._drift.worst[1])
+            self._excess.set(self._drift.excess)
             await services.clock.sleep(MEASURE_EVERY_S)

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -40,6 +41,7 @@ class Loaded:
 
     model: RiskModel
     version: str
+    registered_at: datetime | None = None
     id: UUID | None = None
     trees: bool = True
 
@@ -52,6 +54,7 @@ class Served:
     """
 
     version: str
+    read_at: datetime
     production: Loaded
     others: Mapping[UUID, Loaded] = field(default_factory=dict)
     switches: Mapping[UUID, tuple[ModelSwitch, ...]] = field(default_factory=dict)
@@ -144,8 +147,9 @@ class ModelCopy:
             by_cluster[one.cluster_id] = (*by_cluster.get(one.cluster_id, ()), one)
         log.info("models serve", version=main.version, trees=main.trees, others=len(others))
         return Served(
-            version=version, production=main, others=others, switches=by_cluster, shares=shares, problems=problems
-        )
+            version=version, read_at=self._services.clock.now(), production=main, others=others, switches=by_cluster,
+            shares=shares, problems=problems,
+        )  # fmt: skip
 
     async def loaded(self, row: MlModel, problems: dict[str, str]) -> Loaded:
         """A model of the registry ready to serve; what is wrong with it is added to ``problems``."""
@@ -156,8 +160,10 @@ class ModelCopy:
             await self._note(row, str(err))
             log.error("a model breaks its contract: the prior serves in its place", model=row.version, error=str(err))
             carried = await self._fallback()
-            return Loaded(model=carried.model, version=row.version, id=row.id, trees=False)
-        return Loaded(model=model, version=row.version, id=row.id)
+            return Loaded(
+                model=carried.model, version=row.version, registered_at=row.created_at, id=row.id, trees=False
+            )
+        return Loaded(model=model, version=row.version, registered_at=row.created_at, id=row.id)
 
     async def _model(self, row: MlModel) -> RiskModel:
         """A model of the registry, parsed once. One that was refused is not tried again."""

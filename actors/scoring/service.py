@@ -4,6 +4,7 @@ Survives its own death: it begins with the state that it stored at the last tick
 """
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from actors.scoring.models import Loaded, ModelCopy, Served
 from actors.scoring.pools import advised_pools
 from actors.scoring.registry import register_carried
 from actors.scoring.risk import RegionRisk, limits_of, prior_alone
-from actors.scoring.store import DOWN_FOR, IN_USE_FOR, AdvisedPool, FeatureStore, Places, compressed
+from actors.scoring.standing import DRIFT_OVER, Drift, ScorerStanding
+from actors.scoring.store import DOWN_FOR, IN_USE_FOR, TICK_S, AdvisedPool, FeatureStore, Places, compressed
 from actors.services import Services
 from adapters.postgres.failures import ConflictError
 from domain.errors import InputError, SpotOptimizerError
 from domain.lab import RiskState
 from domain.market import Pool
 from solvers.interruption.contract import Floats
+from solvers.interruption.drift import judged
 from solvers.interruption.history import SeenPool
 from solvers.interruption.model import Prepared, Scores, loss_per_month, prepare, prior_scores, score_prepared
 
@@ -127,6 +130,31 @@ class ScoringService:
             per_month=per_month,
             notes=notes if loaded.trees else prior_alone(loaded.version),
         )
+
+    async def drift(self) -> Drift:
+        """How far the world has moved away from the model in production, by the rounds of the last days."""
+        production = (await self.models.current()).production.id
+        if production is None:
+            return Drift()
+        async with self._services.database.platform() as tx:
+            rounds = await tx.lab.rounds(production, self._services.clock.now() - DRIFT_OVER)
+        told = judged([one.outcome for one in rounds if one.outcome is not None])
+        features = next((one.features for one in reversed(rounds) if one.features), {})
+        return Drift(
+            features={name: float(str(index)) for name, index in features.items()},
+            rounds=told["rounds"], log_loss=told["log_loss"], log_loss_of_the_mean=told["log_loss_of_the_mean"],
+        )  # fmt: skip
+
+    async def standing(self, drift: Drift) -> ScorerStanding:
+        """How the scorer stands now."""
+        served, now, store = await self.models.current(), self._services.clock.now(), self.store
+        production = served.production
+        return ScorerStanding(
+            process=os.getpid(), model=production.version, by_trees=production.trees,
+            registered_at=production.registered_at, read_at=served.read_at, others=len(served.others),
+            broken=tuple(sorted(served.problems)), ticked_at=store.next_tick_at - timedelta(seconds=TICK_S), now=now,
+            pools=len(store.pools), in_use=int(store.in_use(now).size), drift=drift,
+        )  # fmt: skip
 
     def score_region(self, region: str, loaded: Loaded) -> Scores:
         """Probabilities of all pools of a region at all horizons, in one call, in the order of `pools_of`."""

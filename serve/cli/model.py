@@ -1,4 +1,4 @@
-"""``spotopt model``: train, judge and describe models of interruption risk."""
+"""``spotopt model``: train, judge and describe models of interruption risk; list those of a platform."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Sheet
 
 from domain.errors import InputError
+from serve.cli.registry import list_models, show_model
 
 if TYPE_CHECKING:
     from solvers.interruption.evaluate import Judged
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Processes that train; default one a core, 0 none: here."
+)
 _HEADINGS = {
     "auc": "AUC", "average_precision": "AP", "brier": "Brier", "log_loss": "log loss", "calibration_error": "ECE",
 }  # fmt: skip
@@ -34,7 +38,11 @@ _WIDE = 120
 
 @click.group()
 def model() -> None:
-    """Models of interruption risk: train, evaluate, card."""
+    """Models of interruption risk: train, evaluate, card; list and show those of a platform."""
+
+
+model.add_command(list_models)
+model.add_command(show_model)
 
 
 @model.command()
@@ -42,13 +50,17 @@ def model() -> None:
 @click.option("--out", type=_FILE, required=True, metavar="FILE", help="Where to write; the card is FILE's .md.")
 @click.option("--advisor", type=_FOLDER, metavar="DIR", help="Snapshots of the Spot advisor, for the prior.")
 @click.option("--until-tick", type=click.IntRange(min=1), metavar="N", help="Learn from the first N ticks alone.")
-def train(traces: Path, out: Path, advisor: Path | None, until_tick: int | None) -> None:
+@_WORKERS
+def train(traces: Path, out: Path, advisor: Path | None, until_tick: int | None, workers: int | None) -> None:
     """Train a model; the same traces give the same file."""
+    from serve.cli.workers import mapping
+    from solvers.interruption.contract import V1_0
     from solvers.interruption.model_file import parse_model
     from solvers.interruption.train import train as train_model
 
     tables = _tables(traces, until_tick=until_tick)
-    text = train_model(tables, prior=_prior(advisor))
+    with mapping(workers, most=len(V1_0.horizons_h)) as run:
+        text = train_model(tables, prior=_prior(advisor), run=run)
     trained = parse_model(text.encode(), of=str(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +78,7 @@ def train(traces: Path, out: Path, advisor: Path | None, until_tick: int | None)
 @click.option("--splits", is_flag=True, help="Also train anew on splits: rolling origins, regions, recordings.")
 @click.option("--lifetimes", type=_FILE, metavar="FILE", help="Lifetimes of preemptible instances, for survival.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_WORKERS
 def evaluate(
     traces: Path,
     file: Path | None,
@@ -73,6 +86,7 @@ def evaluate(
     splits: bool,  # noqa: FBT001  # click hands options over by name
     lifetimes: Path | None,
     as_json: bool,  # noqa: FBT001
+    workers: int | None,
 ) -> None:
     """Judge a model on recordings, against baselines fitted to what lies before the tick."""
     from solvers.interruption.evaluate import judge_model
@@ -88,7 +102,7 @@ def evaluate(
         judged += found
     if not judged:
         raise InputError("--from-tick", "", f"{from_tick} leaves no rows in any recording of {traces}")
-    judged += _splits(tables) if splits else []
+    judged += _splits(tables, workers) if splits else []
     survival = _survival(lifetimes) if lifetimes else None
     if as_json:
         content = {"judged": [_plain(each) for each in judged], "survival": survival}
@@ -172,13 +186,15 @@ def _prior(folder: Path | None) -> "Prior":
     return fit_prior(advice, interruption_per_month=INTERRUPTION_PER_MONTH)
 
 
-def _splits(tables: "Sequence[Table]") -> "list[Judged]":
+def _splits(tables: "Sequence[Table]", workers: int | None) -> "list[Judged]":
     """Experiments on the recording with most regions; the others serve as earlier ones."""
+    from serve.cli.workers import mapping
     from solvers.interruption.experiments import Experiments
 
     main = max(tables, key=lambda table: (len({pool.region for pool in table.history.pools}), table.history.ticks))
-    found = Experiments(main=main, earlier=tuple(table for table in tables if table is not main))
-    return [*found.rolling(), *found.region_left_out(), *found.transfer()]
+    with mapping(workers) as run:
+        found = Experiments(main=main, earlier=tuple(table for table in tables if table is not main), run=run)
+        return [*found.rolling(), *found.region_left_out(), *found.transfer()]
 
 
 def _survival(file: Path) -> "SurvivalReport":

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +14,8 @@ from ray.util.state.exception import RayStateApiException
 
 from actors import runtime
 from actors.runtime import ActorSpec
+from actors.scoring.client import NAME as SCORER
+from actors.scoring.standing import ScorerStanding
 from domain.errors import TransientError
 from serve.operations.application import Application
 from serve.operations.cluster import probe
@@ -53,6 +55,8 @@ class Watch:
         self._application = application
         self._url = url
         self._local = local
+        self._scorer_answered = False
+        self._found: dict[str, ActorRecord] = {}
 
     def daemons(self) -> tuple[Part, ...]:
         """The daemons of a local Ray; one that is missing is not healthy."""
@@ -65,7 +69,7 @@ class Watch:
 
     def look(self) -> tuple[Part, ...]:
         """All parts."""
-        return (*self.daemons(), self._gateway(), *self._actors())
+        return (*self.daemons(), self._gateway(), *self._actors(), self._scorer())
 
     def queues(self) -> Mapping[str, float]:
         """How many plans wait and are computed."""
@@ -82,8 +86,21 @@ class Watch:
         return Part(name=name, healthy=took_s is not None, latency_ms=in_ms(took_s), detail=self._url)
 
     def _actors(self) -> tuple[Part, ...]:
-        records, answers = _records(), _pings([spec.name for spec in self._specs])
-        return tuple(_actor(spec.name, records.get(spec.name), answers.get(spec.name)) for spec in self._specs)
+        self._found, answers = _records(), _pings([spec.name for spec in self._specs])
+        return tuple(_actor(spec.name, self._found.get(spec.name), answers.get(spec.name)) for spec in self._specs)
+
+    def _scorer(self) -> Part:
+        """The scorer with the model that it serves. The first plan starts it: until it has answered once, it starts."""
+        record, started_s = self._found.get(SCORER), time.monotonic()
+        try:
+            scorer: Any = runtime.find(SCORER)
+            standing: ScorerStanding = ray.get(scorer.describe.remote(), timeout=PING_S)
+        except (TransientError, RayError):
+            detail = "does not answer" if self._scorer_answered else "starts with the first plan"
+            return replace(_actor(SCORER, record, None), healthy=not self._scorer_answered, detail=detail)
+        self._scorer_answered = True
+        part = _actor(SCORER, record, (standing.process, time.monotonic() - started_s))
+        return replace(part, healthy=not standing.broken, detail=standing.sentence)
 
 
 def _actor(name: str, record: ActorRecord | None, answer: tuple[int, float] | None) -> Part:

@@ -8,6 +8,8 @@ from typing import Any
 from ray.exceptions import RayError
 
 from actors import runtime
+from actors.scoring.client import NAME as SCORER
+from actors.scoring.standing import ScorerStanding
 from adapters.settings import Settings
 from domain.errors import TransientError
 from serve.gateway.workers import Light, WorkerHealth
@@ -25,6 +27,28 @@ def actor_names(settings: Settings) -> tuple[str, ...]:
     return (runtime.PLANNER, runtime.REGISTRY, *hosts, *consumers, runtime.CLOCK)
 
 
+async def scorer_health() -> WorkerHealth:
+    """The scorer, which the first plan starts: with the model that it serves, and how that does."""
+    started_s = time.monotonic()
+    try:
+        actor: Any = await asyncio.to_thread(runtime.find, SCORER)
+    except TransientError:
+        return WorkerHealth(name=SCORER, light=Light.AMBER, detail="does not run yet; the first plan starts it")
+    try:
+        async with asyncio.timeout(PING_S):
+            standing: ScorerStanding = await actor.describe.remote()
+    except (RayError, TimeoutError) as err:
+        return WorkerHealth(name=SCORER, light=Light.RED, detail=_why(err))
+    took_ms = round((time.monotonic() - started_s) * 1000, 2)
+    return WorkerHealth(
+        name=SCORER,
+        light=Light.AMBER if standing.ails else Light.GREEN,
+        detail=standing.sentence,
+        seen_at=datetime.now(UTC),
+        figures={"ping_ms": took_ms, "process": float(standing.process), **standing.figures},
+    )
+
+
 class ActorWorkers:
     """`serve.gateway.workers.Workers` over Ray."""
 
@@ -33,7 +57,7 @@ class ActorWorkers:
 
     async def look(self) -> tuple[WorkerHealth, ...]:
         """All of them, asked at once."""
-        return tuple(await asyncio.gather(*(_ask(name) for name in self._names)))
+        return tuple(await asyncio.gather(*(_ask(name) for name in self._names), scorer_health()))
 
 
 async def _ask(name: str) -> WorkerHealth:
@@ -43,7 +67,7 @@ async def _ask(name: str) -> WorkerHealth:
         async with asyncio.timeout(PING_S):
             pid = await actor.ping.remote()
     except (TransientError, RayError, TimeoutError) as err:
-        return WorkerHealth(name=name, light=Light.RED, detail=str(err) or f"no answer within {PING_S:g} s")
+        return WorkerHealth(name=name, light=Light.RED, detail=_why(err))
     took_s = time.monotonic() - started_s
     return WorkerHealth(
         name=name,
@@ -52,3 +76,7 @@ async def _ask(name: str) -> WorkerHealth:
         seen_at=datetime.now(UTC),
         figures={"ping_ms": round(took_s * 1000, 2), "process": float(pid)},
     )
+
+
+def _why(err: Exception) -> str:
+    return str(err) or f"no answer within {PING_S:g} s"

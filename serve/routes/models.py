@@ -1,6 +1,6 @@
 """The registry of models: list, look at drift, upload."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from actors.lab.service import Deed, LabService
 from actors.scoring.registry import MAX_MODEL_BYTES
 from actors.scoring.risk import LIMITS
+from actors.scoring.standing import DRIFT_OVER
 from adapters.sandbox.process import Sandbox
 from domain.audit import AuditEntry
 from domain.lab import RISK_MODEL, MlModel, ModelRound
@@ -26,7 +27,6 @@ from solvers.interruption.drift import judged
 
 router = APIRouter(prefix="/admin/models", tags=["lab"])
 
-DRIFT_OVER = timedelta(days=7)
 UPLOAD = {
     "requestBody": {
         "required": True,

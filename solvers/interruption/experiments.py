@@ -1,6 +1,6 @@
 """Splits that show what a trained model is worth: rolling origins, a region left out, another year."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,24 +18,55 @@ LATE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A model to be trained on ``tables`` and judged on the rows of ``judged`` from tick ``first`` on.
+
+    ``region`` is the one that is judged, empty for all.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    judged: Table
+    first: int
+    horizon_h: int
+    boosting: Boosting
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiments:
-    """Histories to learn from: the ``main`` one, which is split, and earlier ones, which are used whole."""
+    """Histories to learn from: the ``main`` one, which is split, and earlier ones, which are used whole.
+
+    ``run`` maps `judge_split` over splits, here or elsewhere, keeping their order.
+    """
 
     main: Table
     earlier: tuple[Table, ...] = ()
     horizons_h: tuple[int, ...] = (1,)
     boosting: Boosting = field(default_factory=Boosting)
+    run: Callable[[Callable[[Split], Judged], Sequence[Split]], Iterable[Judged]] = map
 
-    def rolling(self) -> Iterator[Judged]:
+    def rolling(self) -> Iterable[Judged]:
         """Train before each origin, judge all that comes after it."""
+        return self.run(judge_split, list(self._rolling()))
+
+    def region_left_out(self) -> Iterable[Judged]:
+        """Train on all other regions, judge the one left out: over all of the time, and late alone."""
+        return self.run(judge_split, list(self._region_left_out()))
+
+    def transfer(self) -> Iterable[Judged]:
+        """Train on the earlier histories alone, judge the main one."""
+        name = "trained on earlier ones"
+        splits = self._splits(self.earlier, first=self.main.warm, name=name) if self.earlier else ()
+        return self.run(judge_split, list(splits))
+
+    def _rolling(self) -> Iterator[Split]:
         for origin in ORIGINS:
             cut = round(self.main.history.ticks * origin)
             before = Table.of(self.main.history.until(cut))
-            for hours in self.horizons_h:
-                yield self._judged((before, *self.earlier), hours, self.main, first=cut, name=f"from {origin:.0%} on")
+            yield from self._splits((before, *self.earlier), first=cut, name=f"from {origin:.0%} on")
 
-    def region_left_out(self) -> Iterator[Judged]:
-        """Train on all other regions, judge the one left out: over all of the time, and late alone."""
+    def _region_left_out(self) -> Iterator[Split]:
         regions = sorted({pool.region for pool in self.main.history.pools})
         if len(regions) < 2:
             return
@@ -45,31 +76,29 @@ class Experiments:
                 kept = [self.main.history if first < late else self.main.history.until(late)]
                 kept += [table.history for table in self.earlier]
                 tables = tuple(Table.of(rest) for each in kept if (rest := without(each, region)) is not None)
-                for hours in self.horizons_h:
-                    yield self._judged(
-                        tables, hours, self.main, first=first, region=region, name=f"{region} left out, {what}"
-                    )
+                yield from self._splits(tables, first=first, region=region, name=f"{region} left out, {what}")
 
-    def transfer(self) -> Iterator[Judged]:
-        """Train on the earlier histories alone, judge the main one."""
-        if self.earlier:
-            for hours in self.horizons_h:
-                yield self._judged(self.earlier, hours, self.main, first=self.main.warm, name="trained on earlier ones")
+    def _splits(self, tables: Sequence[Table], *, first: int, name: str, region: str = "") -> Iterator[Split]:
+        for hours in self.horizons_h:
+            yield Split(
+                name=name, tables=tuple(tables), judged=self.main, first=first, horizon_h=hours,
+                boosting=self.boosting, region=region,
+            )  # fmt: skip
 
-    def _judged(
-        self, tables: Sequence[Table], horizon_h: int, table: Table, *, first: int, name: str, region: str = ""
-    ) -> Judged:
-        task = HorizonTask(tables=tuple(tables), horizon_h=horizon_h, boosting=self.boosting)
-        head = fit_horizon(task).head
-        test = table.rows(horizon_h, first=first)
-        if region:
-            regions = np.array([pool.region for pool in table.history.pools])
-            test = test.where(regions[test.pool] == region)
-        train = joined(training_rows(each, horizon_h, before=each.history.ticks) for each in tables)
-        if tables[0].history.pools != table.history.pools:
-            # Other pools, counted from 0 as well: none of those judged has a rate of its own yet.
-            train = replace(train, pool=train.pool + len(table.history.pools))
-        return judge_head(table, head, test, train=train, name=name)
+
+def judge_split(split: Split) -> Judged:
+    """Train, and judge on the rows held back."""
+    head = fit_horizon(HorizonTask(tables=split.tables, horizon_h=split.horizon_h, boosting=split.boosting)).head
+    table = split.judged
+    test = table.rows(split.horizon_h, first=split.first)
+    if split.region:
+        regions = np.array([pool.region for pool in table.history.pools])
+        test = test.where(regions[test.pool] == split.region)
+    train = joined(training_rows(each, split.horizon_h, before=each.history.ticks) for each in split.tables)
+    if split.tables[0].history.pools != table.history.pools:
+        # Other pools, counted from 0 as well: none of those judged has a rate of its own yet.
+        train = replace(train, pool=train.pool + len(table.history.pools))
+    return judge_head(table, head, test, train=train, name=split.name)
 
 
 def without(history: History, region: str) -> History | None:

@@ -5,20 +5,22 @@ together. Each model knows a pool's rate with an error of its own, drawn anew ea
 every round.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import ray
 
 from actors.scoring.models import Loaded, carried_model
 from actors.scoring.pools import advised_pools
 from actors.scoring.store import FeatureStore, compressed
-from solvers.interruption.contract import Floats
-from solvers.interruption.model import prepare, score_prepared
+from solvers.interruption.contract import Floats, Matrix
+from solvers.interruption.model import SAMPLE_ROWS, RiskModel, Scores, prepare, sample_rows, score_prepared, score_rows
 from solvers.interruption.sequential import Finding, Wealth, paired_round
-from tests.benchmarks.harness import Benchmark, Row, at_least, at_most, register, reported
+from tests.benchmarks.harness import Baseline, Benchmark, Row, at_least, at_most, register, reported
 
 RUNS, POWER_RUNS = 1_000, 200
 ROUNDS, POOLS = 720, 40
@@ -31,6 +33,9 @@ ERROR = 0.5
 TREES_KNOW = 0.5
 """Share of the pools of a region that the speed is measured with by trees; none of today's regions has as many."""
 REPEATS = 5
+SIZES = {"one region": 4_270, "all regions": 29_950, "a back-test": 1_000_000}
+"""Rows of one scoring at three horizons; the back-test is a month of decisions for a thousand pools."""
+STORE_BYTES = 512 << 20
 
 
 def _outcomes(_: dict[str, Any]) -> Iterator[Row]:
@@ -110,6 +115,47 @@ def _region(store: FeatureStore) -> Iterator[Row]:
         )  # fmt: skip
 
 
+@ray.remote(num_cpus=1)
+def _part(model: RiskModel, rows: Matrix, span: tuple[int, int]) -> Scores:
+    return score_rows(model, rows[slice(*span)])
+
+
+def _batches(_: dict[str, Any]) -> Iterator[Row]:
+    """Scores in one process against tasks of Ray, which take what they need from the shared store."""
+    cores = os.cpu_count() or 1
+    model = carried_model()
+    rows = np.tile(sample_rows(model.contract), (-(-max(SIZES.values()) // SAMPLE_ROWS), 1))
+    ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False, object_store_memory=STORE_BYTES)
+    try:
+        kept = ray.put(model)
+        for _ in range(2):  # processes load kernels at their first task
+            ray.get([_part.remote(kept, rows[:SAMPLE_ROWS], (0, SAMPLE_ROWS)) for _ in range(2 * cores)])
+        for name, size in SIZES.items():
+            yield from _both_ways(name, rows[:size], model=model, kept=kept, cores=cores)
+    finally:
+        ray.shutdown()
+
+
+def _both_ways(name: str, rows: Matrix, *, model: RiskModel, kept: Any, cores: int) -> Iterator[Row]:
+    def over_ray() -> None:
+        given, step = ray.put(rows), -(-len(rows) // cores)
+        ray.get([_part.remote(kept, given, (first, first + step)) for first in range(0, len(rows), step)])
+
+    here, there = _quickest(lambda: score_rows(model, rows)), _quickest(over_ray)
+    baseline = Baseline(name="one process", value=here * 1e3, unit="ms")
+    yield reported(f"scoring-ray/{name}, {len(rows)} rows", there * 1e3, f"ms over {cores} cores", baseline=baseline)
+
+
+def _quickest(work: Any) -> float:
+    """Wall-clock seconds of the quickest of some runs."""
+    found = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
 def _least(work: Any) -> float:
     """Processor time of the quickest of some runs: what others do on the machine does not count."""
     found = []
@@ -122,3 +168,4 @@ def _least(work: Any) -> float:
 
 register(Benchmark(name="lab", run=_outcomes, limit_s=600.0))
 register(Benchmark(name="scoring", run=_serving, limit_s=120.0, quick=True))
+register(Benchmark(name="scoring-ray", run=_batches, limit_s=240.0))
