@@ -39,6 +39,7 @@ plan: setup ## plan the example cluster (EXAMPLE=file) and write plan.html
 test: setup portal ## run all tests: unit, integration, end to end, the portal in a browser
 	$(BIN)/pytest $(UNIT)
 	npm --prefix web test
+	npm --prefix web run test:browser
 	$(BIN)/pytest tests/integration tests/e2e
 
 test-unit: setup ## run the unit tests alone

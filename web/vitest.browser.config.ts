@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { alias: { "@": folder("./src"), "@tests": folder("./tests") } },
   test: {
     environment: "node",
-    include: ["tests/browser/**/*.test.ts", "tests/screenshots/**/*.test.ts", "tests/platform/**/*.test.ts"],
+    include: ["tests/{browser,figures,platform,screenshots}/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     fileParallelism: false,

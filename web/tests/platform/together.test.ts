@@ -34,12 +34,14 @@ test("a node that AWS takes from Ada flags its pool on Ben's dashboard and on th
   await feed.getByText(`${type} in ${zone}`).first().waitFor({ timeout: TOLD });
   expect(await feed.textContent()).not.toContain(instance);
 
-  const row = admin.page
-    .getByRole("row")
-    .filter({ has: admin.page.getByRole("rowheader", { name: type, exact: true }) });
-  await row.getByText(/^ends/).first().waitFor({ timeout: TOLD });
-  await row.locator("details").first().locator("summary").click();
-  await row.getByText(instance).first().waitFor();
+  const map = admin.page.getByRole("row");
+  const row = map.filter({ has: admin.page.getByRole("rowheader", { name: type, exact: true }) });
+  await row.first().waitFor({ timeout: TOLD });
+  await expect.poll(() => map.first().getByRole("columnheader").allTextContents(), { timeout: TOLD }).toContain(zone);
+  const column = (await map.first().getByRole("columnheader").allTextContents()).indexOf(zone);
+  const cell = row.getByRole("cell").nth(column - 1);
+  await cell.locator("summary").click({ timeout: TOLD });
+  await cell.getByText(instance).first().waitFor({ timeout: TOLD });
   await ben.context.close();
   await admin.context.close();
 });
