@@ -26,10 +26,14 @@ OnDone = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Some replications of a scenario. Crosses process boundaries: the scenario goes as JSON."""
+    """Some replications of a scenario. Crosses process boundaries: the scenario goes as JSON.
+
+    ``digest`` is of the data: what a process has read of other data at the same place is of no use.
+    """
 
     scenario: str
     data: str
+    digest: str
     batch: int
     first: int
     last: int
@@ -74,11 +78,12 @@ class Batches:
     def orders(self, done: frozenset[int]) -> Iterator[Order]:
         """What is still to be done."""
         text, data = self.scenario.model_dump_json(), str(self.data.resolve())
+        digest = orjson.dumps(digest_of_files(self.data, files_of(self.scenario))).decode()
         for number in range(self.number):
             if number not in done:
                 first = number * self.batch
                 last = min(first + self.batch, self.replications)
-                yield Order(scenario=text, data=data, batch=number, first=first, last=last)
+                yield Order(scenario=text, data=data, digest=digest, batch=number, first=first, last=last)
 
 
 def files_of(scenario: Scenario) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ RETRIES = 3
 
 def compute(order: Order) -> list[Row]:
     """The rows of a batch, in this process."""
-    replicator = _replicator(order.scenario, order.data)
+    replicator = _replicator(order.scenario, order.data, order.digest)
     return [row for number in range(order.first, order.last) for row in replicator.run(number)]
 
 
@@ -72,5 +72,6 @@ def _rows(ended: "ray.ObjectRef[tuple[int, list[Row]]]") -> tuple[int, list[Row]
 
 
 @lru_cache(maxsize=2)
-def _replicator(scenario: str, data: str) -> Replicator:
+def _replicator(scenario: str, data: str, digest: str) -> Replicator:
+    """What is read once; ``digest`` tells whether it would still be read the same."""
     return Replicator(Scenario.model_validate_json(scenario), Path(data))

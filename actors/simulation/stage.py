@@ -1,6 +1,8 @@
 """From a scenario to what one replication plays on: a market with its past, and what runs on the clusters."""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,6 +108,7 @@ class Builder:
         seen = self._recorded(spec.recorded, replication) if spec.recorded else self._drawn(spec.generated, replication)
         tapes = tuple(self._tape(zone, name, steps=steps, stretch=seen.stretch) for zone, name, steps in seen.tapes)
         types = {tape.pool.instance_type: self._type(tape.pool.instance_type) for tape in tapes}
+        self._check_room(types.values())
         market = Market(
             region=scenario.region,
             zones={tape.pool.zone_id: self._zone_of(tape.pool.zone_id) for tape in tapes},
@@ -125,6 +128,15 @@ class Builder:
 
     def _path(self, named: str) -> Path:
         return self._data / named
+
+    def _check_room(self, types: Iterable[InstanceType]) -> None:
+        """Refuse pods for which there is no node: nobody could run them, and nobody's bill would show it."""
+        if self.scenario.workload.job is not None:
+            return
+        rooms = [kind.allocatable for kind in types]
+        for group in self._workload.groups:
+            if not any(not group.requests.short_of(room) for room in rooms):
+                raise InputError(f"deployment {group.name}", "", "has pods that fit on no type of the market")
 
     def _recorded(self, source: Recorded, replication: int) -> _Seen:
         tick_s = self._series[0].tick_s
@@ -285,6 +297,11 @@ class Builder:
             for one in read_arrivals(self._path(wanted.file), gpus=wanted.gpus)
             if one.cpu_mcpu <= wanted.most_cpu * MCPU_PER_CPU and one.memory_mib * MIB <= wanted.most_memory_gib * GIB
         ]  # fmt: skip
+        if not arrivals:
+            raise InputError(wanted.file, "", "has no pod within most_cpu and most_memory_gib")
+        name, times = Counter(one.name for one in arrivals).most_common(1)[0]
+        if times > 1:
+            raise InputError(wanted.file, "name", f"{name} is there {times} times")
         return Workload(groups=groups, arrivals=tuple(arrivals[: wanted.first]))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 import orjson
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from actors.simulation.batch import Batches, Order, Row, compared, simulate
-from actors.simulation.fanout import InProcess
+from actors.simulation.fanout import InProcess, compute
 from actors.simulation.replicate import Replicator
 from actors.simulation.stage import Builder
 from adapters.parquet import Column, Kind, ParquetWriter
@@ -134,6 +135,40 @@ def test_policies_may_be_told_the_truth_of_a_generated_market() -> None:
     told = scenario("market.told=truth", "market.generated.up_h=5000", "market.interruption=0.1")
     (risk,) = {tape.told_per_month for tape in Builder(told, Path()).stage(0).market.tapes}
     assert risk == pytest.approx(1 - 0.9 * math.exp(-730 / 5000))
+
+
+def test_pods_that_fit_nowhere_are_named() -> None:
+    with pytest.raises(InputError, match="deployment shop: has pods that fit on no type of the market"):
+        Replicator(scenario("workload.deployments=[{name: shop, replicas: 1, cpu: 9, memory_gib: 2}]"), Path()).run(0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (["a,64000,512,0,0,50,10"], "has no pod within most_cpu"),
+        (["a,1000,512,0,0,50,10", "a,1000,512,0,20,50,30"], "name: a is there 2 times"),
+    ],
+    ids=range(2),
+)
+def test_arrivals_that_cannot_be_played_are_named(tmp_path: Path, rows: list[str], told: str) -> None:
+    head = "name,cpu_milli,memory_mib,num_gpu,creation_time,deletion_time,scheduled_time"
+    (tmp_path / "pods.csv").write_text("\n".join([head, *rows]))
+    with pytest.raises(InputError, match=told):
+        Replicator(scenario("workload={arrivals: {file: pods.csv}}"), tmp_path)
+
+
+def test_what_a_process_has_read_of_other_data_is_not_used_again(tmp_path: Path) -> None:
+    """A worker of a cluster outlives a run, and the data of the next may lie where those of the last did."""
+
+    def cost(price: float) -> float:
+        pools = product(("use1-az1", "use1-az2", "use1-az3"), ("large", "xlarge"))
+        rows = [f"{zone},gpu.{size},0,{price}" for zone, size in pools]
+        (tmp_path / "prices.csv").write_text("\n".join(["zone,instance_type,at,usd_per_h", *rows]))
+        wanted = scenario("policies=[refill]", "market.prices=prices.csv")
+        (order,) = Batches(scenario=wanted, data=tmp_path, replications=1).orders(frozenset())
+        return float(compute(order)[0]["cost_usd"])
+
+    assert cost(0.1) == pytest.approx(2 * cost(0.05))
 
 
 def test_a_missing_recording_is_named(tmp_path: Path) -> None:
