@@ -13,11 +13,11 @@ def _objects() -> tuple[Object, ...]:
     return (
         *system(),
         namespace(_SHOP),
-        deployment(_SHOP, "counter", 4, pod("counter", cpu=300, memory=512, grace_s=5)),
+        deployment(_SHOP, "counter", 6, pod("counter", cpu=300, memory=768, grace_s=5)),
         budget(_SHOP, "counter", maxUnavailable="50%"),
-        deployment(_SHOP, "orders", 3, pod("orders", cpu=400, memory=768, grace_s=5)),
+        deployment(_SHOP, "orders", 4, pod("orders", cpu=500, memory=1_536, grace_s=5)),
         budget(_SHOP, "orders", maxUnavailable=1),
-        deployment(_SHOP, "ovens", 2, pod("ovens", cpu=250, memory=384, grace_s=5)),
+        deployment(_SHOP, "ovens", 3, pod("ovens", cpu=400, memory=1_024, grace_s=5)),
     )
 
 

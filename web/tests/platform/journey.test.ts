@@ -99,7 +99,7 @@ async function optimise(page: Page): Promise<void> {
 async function readPlan(page: Page): Promise<void> {
   await page.getByRole("heading", { name: /^Plan \d+$/ }).waitFor({ timeout: SOON });
   await page.getByText("Saves each month").waitFor();
-  await page.getByText(/Proven: no allowed fleet costs less than US\$\d/).waitFor();
+  await page.getByText(/Proven: no allowed fleet costs less than \$\d/).waitFor();
   await page.getByText(/^at most [\d.]+%$/).waitFor();
   await page.getByRole("tab", { name: "Steps" }).click();
   await page
@@ -130,7 +130,7 @@ async function readSavings(page: Page): Promise<void> {
   const savings = page.locator("[data-feature=client-home-kpi-reuse-indep-view-savings]");
   await savings.getByText("Net savings").waitFor({ timeout: SOON });
   await savings
-    .getByText(/^US\$[1-9][\d,.]*$/)
+    .getByText(/^\$[1-9][\d,.]*$/)
     .first()
     .waitFor({ timeout: CONNECTED });
   await page.getByText(/Plan \d+ was carried out/).waitFor({ timeout: SOON });

@@ -69,7 +69,7 @@ function Shown({ detail, name }: { detail: PlanDetail; name: string }) {
   );
   return (
     <Page title={`Plan ${plan.generation}`} about={about} actions={<Decide plan={plan} body={body} name={name} />}>
-      {plan.status_reason !== "" && (
+      {plan.status_reason !== "" && !detail.stale_at && (
         <Alert color={plan.status === "failed" ? "red" : "gray"} variant="light">
           {asSentence(plan.status_reason)}
         </Alert>
