@@ -65,8 +65,8 @@ class KarpenterBody(SectionBody):
 
     enabled: StrictBool | None = Field(
         None,
-        description="true: Karpenter launches, and plans are carried out by what it may launch and by drains. false: "
-        "we launch from the node group's own launch template",
+        description="whether Karpenter launches: plans are then carried out by what it may launch, and by drains. "
+        "Otherwise we launch from the node group's own launch template",
     )
 
 
@@ -184,7 +184,7 @@ class ConstraintsBody(SectionBody):
         None, description="nodes worked upon at once, at most; left out, or above it: what the platform allows"
     )
     dry_run: StrictBool | None = Field(
-        None, description="true: the agent only reports what it would do, for nodes that AWS takes as well"
+        None, description="whether the agent only reports what it would do, for nodes that AWS takes as well"
     )
 
 

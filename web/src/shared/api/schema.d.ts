@@ -2242,7 +2242,7 @@ export interface components {
             cluster_id: string;
             /**
              * Dry Run
-             * @description true: the agent only reports what it would do, for nodes that AWS takes as well
+             * @description whether the agent only reports what it would do, for nodes that AWS takes as well
              */
             dry_run?: boolean | null;
             /**
@@ -3184,7 +3184,7 @@ export interface components {
             cluster_id: string;
             /**
              * Enabled
-             * @description true: Karpenter launches, and plans are carried out by what it may launch and by drains. false: we launch from the node group's own launch template
+             * @description whether Karpenter launches: plans are then carried out by what it may launch, and by drains. Otherwise we launch from the node group's own launch template
              */
             enabled?: boolean | null;
         };
@@ -3398,7 +3398,8 @@ export interface components {
          *
          *     ``interruption``: nodes that AWS takes one by one from pools that have room: ``advisor`` for the monthly
          *     probability of the Spot advisor, or a probability per month. ``prices``: a table of Spot prices over time, CSV with
-         *     ``zone``, ``instance_type``, ``at`` (hours) and ``usd_per_h``; without it they stay as the catalogue has them.
+         *     ``zone``, ``instance_type``, ``at`` (hours since the recording, or the generated market, began) and ``usd_per_h``,
+         *     for every pool of the market; without it they stay as the catalogue has them.
          *     ``told``: what policies without a model are told of each pool's monthly risk: the advisor's word, or in a generated
          *     market the truth, so that what is done with a risk can be looked at apart from how well it is known.
          */
@@ -3739,7 +3740,8 @@ export interface components {
          *     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
          *     planner's for urgent plans, ``routine_work_limit`` for others, so that plans do not depend on the machine;
          *     ``plan_s`` is how long a plan takes in simulated time, ``agent_s`` how long the agent takes to hear and to act.
-         *     ``model_file`` is another model than the carried one.
+         *     ``model_file`` is another model than the carried one. ``widen``: launches name other pools besides the planned one,
+         *     as decided in production; without it a node comes from the planned pool, or on demand.
          */
         Ours: {
             /**
@@ -3813,6 +3815,11 @@ export interface components {
              * @default true
              */
             sharing?: boolean;
+            /**
+             * Widen
+             * @default true
+             */
+            widen?: boolean;
             /**
              * Work Limit
              * @default 2
@@ -4131,6 +4138,8 @@ export interface components {
             routine_work_limit?: number | null;
             /** Sharing */
             sharing?: boolean | null;
+            /** Widen */
+            widen?: boolean | null;
             /** Work Limit */
             work_limit?: number | null;
         };
@@ -4169,6 +4178,16 @@ export interface components {
          * @description What `/api/clusters/heartbeat` says.
          */
         PortalMessage: components["schemas"]["ReadyMessage"] | components["schemas"]["ResyncMessage"] | components["schemas"]["HeartbeatMessage"] | components["schemas"]["EventMessage"] | components["schemas"]["FlagMessage"] | components["schemas"]["PingMessage"] | components["schemas"]["PongMessage"];
+        /**
+         * PriceModel
+         * @description A Spot price from a time on, in hours since the recording began.
+         */
+        PriceModel: {
+            /** At H */
+            at_h: number;
+            /** Usd Per H */
+            usd_per_h: number;
+        };
         /**
          * Problem
          * @description An error (RFC 9457). ``type`` is stable and meant for programs, ``detail`` for people.
@@ -4354,13 +4373,20 @@ export interface components {
         };
         /**
          * RecordingModel
-         * @description What somebody has recorded of one pool: how many instances could be had at each tick.
+         * @description What somebody has recorded of one pool: how many instances could be had at each tick, and what they cost.
+         *
+         *     Without prices they cost what the catalogue says.
          */
         RecordingModel: {
             /** Available */
             available: (number | null)[];
             /** Instance Type */
             instance_type: string;
+            /**
+             * Prices
+             * @default []
+             */
+            prices?: components["schemas"]["PriceModel"][];
             /** Tick S */
             tick_s: number;
             /** Zone */
@@ -4576,7 +4602,7 @@ export interface components {
          * @description Rules that decide. Stable words; docs/decisions-engine.md tells of each.
          * @enum {string}
          */
-        Rule: "interrupted_first" | "one_plan_per_node" | "stability_first" | "better_proposal" | "stale" | "unknown_node" | "protected" | "asleep" | "risky_replacement" | "no_pool" | "cooldown" | "no_gain" | "payback" | "concurrency" | "window";
+        Rule: "interrupted_first" | "one_plan_per_node" | "stability_first" | "better_proposal" | "stale" | "unknown_node" | "protected" | "asleep" | "risky_replacement" | "no_pool" | "cooldown" | "no_gain" | "payback" | "concurrency" | "window" | "karpenter";
         /**
          * RunModel
          * @description The last run of a periodic job.
@@ -4689,6 +4715,7 @@ export interface components {
              *       "risk_premium": 0.1,
              *       "routine_work_limit": 6,
              *       "sharing": true,
+             *       "widen": true,
              *       "work_limit": 2
              *     }
              */
