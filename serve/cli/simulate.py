@@ -3,7 +3,7 @@
 import logging
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -32,6 +32,8 @@ STORE_BYTES = 128 << 20
 """Ray's shared memory on one machine: orders and rows are small."""
 _WIDE = 160
 """Columns of the table in a file or a pipe."""
+_ENDLESS = 10_000
+"""Columns of a console on which a table is as wide as it wants to be."""
 _COLUMNS = (
     ("cost_usd", "cost $", 0), ("saving", "saving %", 1), ("lost_pod_min", "pod-min lost", 0),
     ("interruptions", "interruptions", 1), ("failing_launches", "failing launches", 1), ("kills", "kills", 1),
@@ -160,14 +162,24 @@ def _print(console: Console, found: "Comparison", scenario: Scenario) -> None:
         f"{found.baseline}",
         highlight=False,
     )
-    table = Table(box=None)
-    table.add_column("", header_style="dim")
     shown = [each for each in _COLUMNS if each[0] in found.measures()]
+    fewer = (_table(found, shown[:number]) for number in range(len(shown), 0, -1))
+    endless = console.options.update(width=_ENDLESS)
+    fits = (one for one in fewer if console.measure(one, options=endless).maximum <= console.width)
+    table = next(fits, _table(found, shown[:1]))
+    console.print(table)
+    if len(table.columns) <= len(shown):
+        console.print("report.html has more columns than fit here")
+
+
+def _table(found: "Comparison", shown: Sequence[tuple[str, str, int]]) -> Table:
+    table = Table(box=None)
+    table.add_column("", header_style="dim", no_wrap=True)
     for _, title, _ in shown:
-        table.add_column(title, justify="right", header_style="dim")
+        table.add_column(title, justify="right", header_style="dim", no_wrap=True)
     for policy in found.policies():
         table.add_row(policy, *(_cell(found, policy, name=name, digits=digits) for name, _, digits in shown))
-    console.print(table)
+    return table
 
 
 def _cell(found: "Comparison", policy: str, *, name: str, digits: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from math import isfinite
+from math import hypot, isfinite
 
 import jinja2
 from markupsafe import Markup
@@ -11,7 +11,10 @@ from markupsafe import Markup
 from adapters.scenarios.model import Scenario
 from domain.errors import InputError
 from serve.report.whiskers import Whisker, whisker_chart
-from solvers.replay.paired import Comparison
+from solvers.replay.paired import Comparison, Figure
+
+_TOO_CLOSE = 0.001
+"""Savings (shares of the baseline's cost) that differ by less read the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,14 @@ def headline(found: Comparison) -> str:
     width = f" ± {figure.half_width:.1%}" if isfinite(figure.half_width) else ""
     if not isfinite(figure.half_width) or abs(figure.mean) <= figure.half_width:
         return f"No policy is shown to be cheaper than {found.baseline}: {best} saves {figure.mean:.1%}{width}"
-    return f"{best} is the cheapest: {figure.mean:.1%}{width} against {found.baseline}"
+    alike = [policy for policy in rest if policy != best and _alike(figure, found.figure(policy, "saving"))]
+    also = f"; {' and '.join(alike)} {'is' if len(alike) == 1 else 'are'} not shown to be dearer" if alike else ""
+    return f"{best} is the cheapest: {figure.mean:.1%}{width} against {found.baseline}{also}"
+
+
+def _alike(one: Figure, other: Figure) -> bool:
+    """Whether two means are too close for their intervals to tell them apart, or for anybody to care."""
+    return abs(one.mean - other.mean) <= max(hypot(one.half_width, other.half_width), _TOO_CLOSE)
 
 
 def _said(found: Comparison, measure: str) -> bool:

@@ -1,6 +1,7 @@
 """Replications under the production code, batches, and what is kept of them."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
@@ -19,7 +20,7 @@ from adapters.runs.folder import MANIFEST, RESULTS
 from adapters.scenarios import Scenario, parse_scenario
 from domain.errors import InputError
 from serve.cli.simulate import simulate as command
-from serve.report.simulation import simulation_html
+from serve.report.simulation import headline, simulation_html
 
 TEXT = """\
 name: small
@@ -183,6 +184,33 @@ def test_the_report_says_what_was_found_and_escapes_what_people_wrote(rows: list
     assert "karpenter" in html
     assert "&lt;x&gt;" in html
     assert html.count("<svg") >= 4
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        (
+            {"on-demand": (10, 10), "one": (5, 5), "other": (7, 7)},
+            "one is the cheapest: 50.0% ± 0.0% against on-demand",
+        ),
+        (
+            {"on-demand": (10, 10), "one": (5, 5.1), "other": (5.2, 5)},
+            "one is the cheapest: .*; other is not shown to be",
+        ),
+        ({"on-demand": (10, 10), "one": (5, 15)}, "No policy is shown to be cheaper than on-demand: one saves 0.0%"),
+    ],
+    ids=range(3),
+)
+def test_the_headline_says_no_more_than_was_found(costs: dict[str, tuple[float, float]], told: str) -> None:
+    found = compared(
+        [
+            {"replication": number, "policy": policy, "cost_usd": float(costs[policy][number])}
+            for number in range(2)
+            for policy in costs
+        ],
+        baseline="on-demand",
+    )
+    assert re.match(told, headline(found))
 
 
 def test_the_command_writes_all_files_and_names_mistakes(tmp_path: Path) -> None:
