@@ -20,6 +20,9 @@ CALL_S = 60.0
 DISCOVERY_S = 45.0
 """Discovery begins within seconds and takes as many; what it has not found by then it will find later."""
 
+CONNECTED_S = 180.0
+"""From the start of an agent to its first snapshot; ten seconds are usual."""
+
 POLL_S = 1.0
 
 
@@ -95,6 +98,14 @@ class Person:
         """The key that the agent is installed with."""
         made = await self.call("POST", "/api/clusters/install", {"cluster_id": str(cluster), "label": "demo"})
         return str(made["api_key"])
+
+    async def optimise(self, cluster: UUID) -> None:
+        """Have a cluster planned as soon as its agent has said what runs there; one that never does is left alone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECTED_S):
+                while not ((await self.call("GET", f"/api/clusters/{cluster}"))["live"] or {}).get("snapshot_at"):
+                    await asyncio.sleep(POLL_S)
+                await self.call("POST", f"/api/clusters/{cluster}/optimize")
 
     async def _once(self, method: str, path: str, body: object) -> Any:
         return await _call(self._http, method, path, body=body, headers={"Authorization": f"Bearer {self._token}"})

@@ -13,12 +13,14 @@ from uuid import UUID
 
 import httpx
 
+from actors.cluster.records import Mode
 from demo import platform, typed
 from demo.agents import Agents
 from demo.person import Person
 from demo.platform import Platform
 from demo.screen import Account, Screen
 from demo.world import PACE, TENANTS, WAITING, Pace
+from domain.errors import RejectedError, TransientError
 from serve.operations.ports import free_port
 
 if TYPE_CHECKING:
@@ -82,7 +84,10 @@ async def _play(screen: Screen, folder: Path, *, port: int, pace: Pace) -> None:
             agents = Agents(tasks, running, kubernetes_url=stage.kubernetes_url, waiting=waiting)
             for person, account in zip(people, accounts, strict=True):
                 for home in stage.homes_of(person.tenant):
-                    agents.install(home, *await _connect(person, home, account=account))
+                    cluster, key = await _connect(person, home, account=account)
+                    agents.install(home, cluster, key)
+                    if home.character.mode is Mode.AUTOMATIC:
+                        tasks.create_task(_optimise(screen, person, cluster, name=home.character.name))
                     screen.say(f"{home.character.name}: connected, its agent starts ({home.character.story})")
             stage.director.open_market()
             screen.invite()
@@ -126,6 +131,14 @@ async def _connect(person: Person, home: "Home", *, account: UUID) -> tuple[UUID
     character = home.character
     cluster = await person.connect(character.name, character.region, account=account, mode=character.mode)
     return cluster, await person.install(cluster)
+
+
+async def _optimise(screen: Screen, person: Person, cluster: UUID, *, name: str) -> None:
+    """Nobody wants to wait for the first hourly look of a cluster that is looked after by itself."""
+    try:
+        await person.optimise(cluster)
+    except (TransientError, RejectedError) as err:
+        screen.say(f"{name} will be planned later: {err}")
 
 
 async def _wait(stop: asyncio.Event, minutes: float | None) -> None:

@@ -1,5 +1,7 @@
 """What happened lately."""
 
+import re
+
 from fastapi import APIRouter
 
 from domain.overview import Activity, ActivityKind
@@ -43,6 +45,8 @@ _ENDS = {
     "dry_run": "Plan {plan} was tried without changing anything",
     "rejected": "Plan {plan} was discarded",
 }
+_NUMBER_OF_PART = re.compile(r"^\d+\.(?=new-)")
+"""Before the name of a node that is launched; plans are shown without it."""
 _OPEN = ("pending", "picked_up", "completed", "asked", "held", "done")
 """Statuses of actions that need no word of their own."""
 
@@ -70,7 +74,7 @@ def _model(one: Activity) -> ActivityModel:
 
 def sentence(one: Activity) -> str:
     """What happened, in words; the cluster is named beside it."""
-    words = {"subject": one.subject or "a node", "plan": one.generation}
+    words = {"subject": _NUMBER_OF_PART.sub("", one.subject) or "a node", "plan": one.generation}
     match one.kind:
         case ActivityKind.PLAN_MADE:
             return _MADE.get(one.what, "Plan {plan} was made").format(**words)

@@ -167,7 +167,7 @@ async def verify(cluster_id: UUID, caller: Viewer, gateway: GatewayDep) -> Verif
     live = await _live(gateway, cluster_id) if heard is not None else None
     seen = live.snapshot_at if live else None
     checks = [
-        _check("api key", valid, done="a valid key is there", missing="make a key: POST /api/clusters/install"),
+        _check("API key", valid, done="a valid key is there", missing="make a key: POST /api/clusters/install"),
         _check(
             "agent registered",
             bool(cluster.kubernetes_version),

@@ -76,7 +76,7 @@ async def test_verify_says_what_is_missing(spot: House) -> None:
     answer = (await spot.http.get(path, headers=owner.headers)).json()
     assert not answer["ok"]
     assert {one["name"]: one["state"] for one in answer["checks"]} == {
-        "api key": "ok",
+        "API key": "ok",
         "agent registered": "waiting",
         "heartbeat": "waiting",
         "snapshot": "waiting",

@@ -16,7 +16,7 @@ export function Component() {
   return (
     <Page
       title="Risk map"
-      about={query.data ? `${plural(flags.length, "capacity pool")} everybody avoids just now` : " "}
+      about={query.data ? `Avoided by everybody just now: ${plural(flags.length, "capacity pool")}` : " "}
     >
       {query.isPending && (
         <Panel>
@@ -102,7 +102,9 @@ function Cell({ flag }: { flag: Flag | undefined }) {
           </li>
         ))}
       </ul>
-      <Text size="xs">{known} of them instances that the service knows.</Text>
+      <Text size="xs">
+        {known === flag.evidence.length ? "All" : known} of instances that a cluster of ours is known to have had.
+      </Text>
     </details>
   );
 }

@@ -17,6 +17,7 @@ import { Panel } from "@/shared/ui/page";
 import { Empty, Failure, Loading } from "@/shared/ui/states";
 import { When } from "@/shared/ui/when";
 import classes from "./dashboard.module.css";
+import { gathered } from "./gathered";
 import { activityQuery } from "./queries";
 
 const ICONS: Record<Activity["kind"], readonly [ComponentType<{ size?: number }>, string]> = {
@@ -32,7 +33,7 @@ const ICONS: Record<Activity["kind"], readonly [ComponentType<{ size?: number }>
 /** What happens in all clusters, as it happens. */
 export function Feed() {
   const query = useInfiniteQuery(activityQuery);
-  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const items = gathered(query.data?.pages.flatMap((page) => page.items) ?? []);
   return (
     <Panel title="Activity" feature="client-home-feed-unique-indep-view-live" className={classes.feed} padding="none">
       {query.isPending && <Loading label="What happened" height={52} rows={9} />}

@@ -79,6 +79,9 @@ export function Progress({ detail: { plan, saga } }: { detail: PlanDetail }) {
   );
 }
 
+/** A new node as the plan calls it; steps name it with the number of its part of the plan in front. */
+const ofPlan = (subject: string): string => subject.replace(/^\d+\.(?=new-)/, "");
+
 function StepLine({ step }: { step: Step }) {
   const now = useNow();
   const [tone, word] = TONES[step.status];
@@ -90,7 +93,7 @@ function StepLine({ step }: { step: Step }) {
         {word}
       </Light>
       <span>
-        {KINDS[step.kind]} <strong>{step.subject}</strong>
+        {KINDS[step.kind]} {step.kind !== "check" && <strong>{ofPlan(step.subject)}</strong>}
         {step.attempt > 1 && `, attempt ${step.attempt}`}
         {step.error && <span className={classes.error}>{step.error}</span>}
         {step.retry_at && !step.ended_at && (
