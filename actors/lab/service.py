@@ -9,6 +9,7 @@ from actors.lab.experiments import standing
 from actors.lab.judge import Judgement
 from actors.scoring.registry import mark_changed, register_carried, tell_changed
 from actors.services import Services
+from adapters.postgres.failures import ConflictError
 from adapters.postgres.ids import new_id
 from adapters.postgres.ports import Transaction
 from adapters.sandbox.process import OutOfBoundsError, Sandbox
@@ -83,10 +84,13 @@ class LabService:
             id=new_id(), name=RISK_MODEL, version=version, file=file, sha256=digest.digest(),
             status=ModelStatus.TESTING, created_at=self._services.clock.now(), metrics=metrics, uploaded_by=by,
         )  # fmt: skip
-        async with self._services.database.platform() as tx:
-            await tx.models.add(model, body)
-            kept = Deed(event="model_uploaded", resource=("model", str(model.id)), text=version, after=about)
-            await tx.audit.append([audit(kept)])
+        kept = Deed(event="model_uploaded", resource=("model", str(model.id)), text=version, after=about)
+        try:
+            async with self._services.database.platform() as tx:
+                await tx.models.add(model, body)
+                await tx.audit.append([audit(kept)])
+        except ConflictError as err:
+            raise ConflictError(f"version {version}, or this very text, is registered already", err.constraint) from err
         return model
 
     async def compare(

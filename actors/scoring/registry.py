@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+import orjson
 import structlog
 
 from actors.services import Services
@@ -32,11 +33,17 @@ async def register_carried(tx: Transaction, *, services: Services) -> MlModel:
     digest = hashlib.sha256(data).digest()
     model = MlModel(
         id=new_id(), name=RISK_MODEL, version=f"carried-{digest.hex()[:8]}", file="carried", sha256=digest,
-        status=ModelStatus.PRODUCTION, created_at=services.clock.now(), uploaded_by=BY_SYSTEM,
+        status=ModelStatus.PRODUCTION, created_at=services.clock.now(), metrics=_told(data), uploaded_by=BY_SYSTEM,
     )  # fmt: skip
     await tx.models.add(model, data)
     await mark_changed(tx, services=services, by=BY_SYSTEM)
     return model
+
+
+def _told(data: bytes) -> dict[str, object]:
+    """What the list of models shows of ours: it stands in the second line of the text."""
+    side = orjson.loads(data.split(b"\n", 2)[1])
+    return {"contract": side["contract"], "families": side["families"], "bytes": len(data)}
 
 
 async def mark_changed(tx: Transaction, *, services: Services, by: str) -> None:

@@ -68,9 +68,11 @@ def _title(answer: dict[str, Any]) -> Text:
 
 def _parts(parts: list[dict[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 1))
-    for name in ("part", "", "process", "answers in", "restarts", "since (UTC)", ""):
+    names = ("part", "", "process", "answers in", "restarts", "since (UTC)", "detail")
+    for name in names:
         is_number = name in ("process", "answers in", "restarts")
-        table.add_column(name, justify="right" if is_number else "left", header_style="dim", no_wrap=True)
+        is_detail = name == names[-1]  # of all columns it alone may take several lines
+        table.add_column(name, justify="right" if is_number else "left", header_style="dim", no_wrap=not is_detail)
     for part in parts:
         health = Text("healthy", style="green") if part["healthy"] else Text("not healthy", style="bold red")
         latency = "" if part["latency_ms"] is None else f"{part['latency_ms']:.1f} ms"
