@@ -75,7 +75,13 @@ _NODE_POOL_SPEC: Fields = {
     "disruption": {"budgets": None},
     "limits": None,
     "replicas": None,
-    "template": {"spec": {"requirements": None, "taints": {"key": None, "value": None, "effect": None}}},
+    "template": {
+        "spec": {
+            "nodeClassRef": {"group": None},
+            "requirements": None,
+            "taints": {"key": None, "value": None, "effect": None},
+        }
+    },
     "weight": None,
 }
 _OWNER: Fields = {"metadata": _METADATA, "spec": {"replicas": None}}

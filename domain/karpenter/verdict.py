@@ -14,6 +14,9 @@ from domain.saga import NodePoolRequirement
 _MOST_REQUIREMENTS, _MOST_BUDGETS = 100, 50
 """Entries that the API takes (karpenter.sh/v1)."""
 
+_AUTO_MODE = "eks.amazonaws.com"
+"""Group of the node classes of EKS Auto Mode."""
+
 
 def why_not(pool: KubeObject, wanted: NodePoolRequirement, *, now: datetime) -> str:
     """Why a NodePool cannot be narrowed to what is wanted, empty when it can. In words that follow its name."""
@@ -38,6 +41,9 @@ def nodes_of(pool: KubeObject) -> int:
 def _why_not_at_all(pool: KubeObject, added: int) -> str:
     if (pool.get("metadata") or {}).get("deletionTimestamp"):
         return "it is being deleted"
+    template = ((pool.get("spec") or {}).get("template") or {}).get("spec") or {}
+    if (template.get("nodeClassRef") or {}).get("group") == _AUTO_MODE:
+        return "EKS Auto Mode manages its nodes, and lets nobody else end them"
     if (pool.get("spec") or {}).get("replicas") is not None:
         return "it is static (replicas): its number of nodes does not follow the pods"
     if len(requirements_of(pool)) + added > _MOST_REQUIREMENTS:

@@ -123,7 +123,7 @@ class KarpenterCluster(ScriptedCluster):
 
 def launch(owner: Customer, labels: dict[str, str]) -> str:
     """An instance as Karpenter launches and tags it."""
-    tags = {"kubernetes.io/cluster/web": "owned", "eks:cluster-name": "web", keys.KARPENTER_NODE_POOL: POOL}
+    tags = {"kubernetes.io/cluster/web": "owned", "eks:eks-cluster-name": "web", keys.KARPENTER_NODE_POOL: POOL}
     (made,) = owner.client("ec2", REGION).run_instances(
         ImageId=fill.IMAGE,
         InstanceType=labels[keys.INSTANCE_TYPE],

@@ -15,9 +15,9 @@ from agent.kubernetes.errors import (
     UnavailableError,
     call_of,
 )
-from agent.watching.kinds import KINDS
+from agent.watching.kinds import KINDS, NODE_POOL
 
-PLURALS = {kind.name: (kind.group, kind.plural) for kind in KINDS}
+PLURALS = {kind.name: (kind.group, kind.plural) for kind in (*KINDS, NODE_POOL)}
 
 
 def away() -> UnavailableError:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from adapters.clock import VirtualClock
-from agent.kubernetes.errors import ForbiddenError, GoneError
-from agent.watching.kinds import NODE, POD, Kind
+from agent.kubernetes.errors import ForbiddenError, GoneError, NotFoundError
+from agent.watching.kinds import NODE, NODE_POOL, POD, Kind
 from agent.watching.reflector import LASTING_S, PAGE, TRUSTED_S, Reflector
 from domain.delta import key_of
 from tests.unit.agent.kube import MemoryKubernetes, away
@@ -144,3 +144,21 @@ async def test_a_denial_is_told_and_heals_when_it_is_granted() -> None:
         api.trouble = lambda _method, _path: None
         await clock.advance(80)
         assert (reflector.is_trusted(), reflector.problem) == (True, "")
+
+
+async def test_a_kind_that_may_be_missing_counts_as_empty_until_it_is_there() -> None:
+    api, clock = MemoryKubernetes(), VirtualClock()
+    missing = NotFoundError(404, "NotFound", "no such resource")
+    api.trouble = lambda _method, _path: missing
+    async with reflecting(api, clock, NODE_POOL) as (reflector, seen):
+        await clock.advance(300)
+        assert (reflector.listed, reflector.is_trusted(), reflector.problem) == (True, True, "")
+        api.trouble = lambda _method, _path: None
+        pool = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "general"}}
+        api.put(pool)
+        await clock.advance(61)
+        assert list(seen.objects) == ["NodePool//general"]
+        api.trouble = lambda _method, _path: missing
+        api.end_watches()
+        await clock.advance(300)
+        assert (reflector.is_trusted(), seen.objects) == (True, {})

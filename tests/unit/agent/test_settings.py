@@ -25,6 +25,7 @@ def test_what_kubernetes_gives_to_a_pod_is_enough_beside_four_variables() -> Non
     assert settings.kubernetes.token_file is not None
     assert settings.instance == "agent-6f7c9d5b8-x2x7k"
     assert (settings.collection_interval_s, settings.dry_run, settings.port) == (None, False, 8080)
+    assert not settings.karpenter
 
 
 def test_an_address_that_ends_in_api_is_the_same_address() -> None:
@@ -61,6 +62,7 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("COLLECTION_INTERVAL", "30s"),
         ("HEARTBEAT_INTERVAL", "3601"),
         ("DRY_RUN", "perhaps"),
+        ("KARPENTER", "sometimes"),
         ("PORT", "65536"),
         ("KUBE_API_URL", "here"),
     ],

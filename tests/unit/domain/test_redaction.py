@@ -166,3 +166,28 @@ def test_the_original_is_left_as_it_is() -> None:
     pod = secretive_pod()
     redact(pod)
     assert pod == secretive_pod()
+
+
+def test_of_a_node_pool_stays_what_says_what_may_be_launched() -> None:
+    spec = {
+        "disruption": {"budgets": [{"nodes": "10%"}], "consolidateAfter": "0s"},
+        "limits": {"cpu": "100"},
+        "weight": 5,
+        "template": {
+            "metadata": {"annotations": {"note": SECRET}},
+            "spec": {
+                "requirements": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]}],
+                "nodeClassRef": {"group": "karpenter.k8s.aws", "name": SECRET},
+            },
+        },
+    }
+    status = {"nodes": 3, "resources": {"cpu": "12"}, "conditions": [{"message": SECRET}]}
+    metadata = {"name": "general", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": SECRET}}
+    pool = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": metadata, "spec": spec, "status": status}
+    slim = redact(pool)
+    assert slim is not None
+    assert SECRET not in json.dumps(slim)
+    assert slim["spec"]["template"]["spec"]["requirements"] == spec["template"]["spec"]["requirements"]  # type: ignore[index]
+    assert (slim["spec"]["limits"], slim["spec"]["weight"]) == ({"cpu": "100"}, 5)
+    assert slim["status"] == {"nodes": 3, "resources": {"cpu": "12"}}
+    assert redact(pool | {"apiVersion": "example.com/v1"}) is None

@@ -6,12 +6,20 @@ import pytest
 
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
 from actors.hosting.advice import Advising
-from actors.hosting.policies import advising, cluster_settings, decision_limits, planning_policy
+from actors.hosting.policies import (
+    advising,
+    cluster_settings,
+    decision_limits,
+    launches_by_karpenter,
+    planning_policy,
+    why_not_to_act,
+)
 from domain.errors import InputError
 from domain.fleet import DEFAULT_POLICY, ClusterPolicy, PolicySection
 from domain.market import Arch
 from domain.policy import Allocation, Capacity, Policy
 from solvers.decision import DecisionPolicy
+from tests.unit.postgres.builders import make_cluster
 
 
 def policy(**sections: dict) -> ClusterPolicy:
@@ -99,3 +107,13 @@ def test_a_value_that_cannot_be_meant_is_named(sections, told) -> None:
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(InputError, match="yolo"):
         cluster_settings(policy(strategy={"mode": "yolo"}), {}, max_snapshot_age_s=1)
+
+
+def test_where_karpenter_launches_plans_are_carried_out_once_the_agent_sees_its_node_pools() -> None:
+    linked = make_cluster(UUID(int=2), account_id=UUID(int=3))
+    assert why_not_to_act(linked, karpenter=True, node_pools=1) == ""
+    assert why_not_to_act(linked, karpenter=False, node_pools=0) == ""
+    assert "karpenter.enabled" in why_not_to_act(linked, karpenter=True, node_pools=0)
+    assert "no AWS account" in why_not_to_act(make_cluster(UUID(int=2)), karpenter=True, node_pools=1)
+    assert launches_by_karpenter(policy(karpenter={"enabled": True}))
+    assert not launches_by_karpenter(policy())

@@ -30,6 +30,7 @@ BUDGETS = [{"nodes": "20%"}]
 def node_pool(desk: Desk, name: str = "general", **spec: Any) -> dict[str, Any]:
     """A NodePool of ten nodes."""
     requirements = spec.pop("requirements", ALLOWED)
+    node_class = spec.pop("node_class", {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"})
     metadata = {"name": name, **spec.pop("metadata", {})}
     return desk.cluster.add(
         "nodepools",
@@ -38,7 +39,7 @@ def node_pool(desk: Desk, name: str = "general", **spec: Any) -> dict[str, Any]:
             "kind": "NodePool",
             "metadata": metadata,
             "spec": {
-                "template": {"spec": {"requirements": copy.deepcopy(requirements)}},
+                "template": {"spec": {"nodeClassRef": node_class, "requirements": copy.deepcopy(requirements)}},
                 "disruption": {"budgets": copy.deepcopy(spec.pop("budgets", BUDGETS)), "consolidateAfter": "0s"},
                 **spec,
             },
@@ -154,6 +155,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "budget": ({"budgets": [{"nodes": "0"}]}, {"at_once": 1}, "its disruption budget (nodes 0) lets 0 of 10"),
     "share": ({}, {"at_once": 3}, "(nodes 20%) lets 2 of 10 nodes go at once, and the plan takes 3"),
     "static": ({"replicas": 10}, {}, "it is static (replicas)"),
+    "auto-mode": ({"node_class": {"group": "eks.amazonaws.com", "kind": "NodeClass"}}, {}, "EKS Auto Mode manages"),
     "argo": ({"metadata": {"labels": {"argocd.argoproj.io/instance": "infra"}}}, {}, "Argo CD manages it"),
     "flux": ({"metadata": {"managedFields": [{"manager": "kustomize-controller"}]}}, {}, "Flux manages it"),
     "deleted": ({"metadata": {"deletionTimestamp": wire_time(START)}}, {}, "it is being deleted"),

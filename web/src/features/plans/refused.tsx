@@ -23,6 +23,7 @@ const RULES: Record<Decision["refused"][number]["rule"], string> = {
   payback: "Pays back too late",
   concurrency: "Enough happens at once",
   window: "Outside the window",
+  karpenter: "Left to Karpenter",
 };
 
 /** What the plan does not touch, what was refused, and pods it finds no place for, each with why. */
