@@ -3,15 +3,18 @@
 A body names the cluster and fields of one section. What is left out stays as it is, ``null`` goes back to the default.
 """
 
+import difflib
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, JsonValue, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StrictBool, StringConstraints, model_validator
 
 from actors.cluster.records import Mode, RebalancePolicy
+from adapters.catalog.book import baseline_book
 from domain.fleet import PolicySection
 from domain.market import Arch
 from domain.policy import Allocation, Capacity
@@ -21,8 +24,22 @@ CLUSTER = "7e1f3f0c-6c0e-4f3a-9a53-0f6f1f1a2b3c"
 MOST_NAMES = 200
 """Families or namespaces in a list: more than any region has families."""
 
+
+@cache
+def _families() -> frozenset[str]:
+    return frozenset(one.family for one in baseline_book().types.values())
+
+
+def _known_family(name: str) -> str:
+    """A family with a slip in its name would silently forbid all others."""
+    if name not in _families():
+        near = difflib.get_close_matches(name, sorted(_families()), n=1)
+        raise ValueError(f"{name} is no instance family" + (f"; did you mean {near[0]}?" if near else ""))
+    return name
+
+
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-Family = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Family = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$"), AfterValidator(_known_family)]
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 

@@ -57,6 +57,7 @@ WRONG: Mapping[str, tuple[PolicySection, Mapping[str, Any], str]] = {
     "number for a switch": (PolicySection.KARPENTER, {"enabled": 1}, "enabled"),
     "part of a node": (PolicySection.CONSTRAINTS, {"max_concurrent_actions": 1.5}, "max_concurrent_actions"),
     "architecture": (PolicySection.CONSTRAINTS, {"architectures": ["sparc"]}, "architectures/0"),
+    "family with a slip": (PolicySection.CONSTRAINTS, {"families": ["m6i", "m6l"]}, "families/1"),
     "no name": (PolicySection.EXCLUSIONS, {"namespaces": ["ok", "Not_OK"]}, "namespaces/1"),
 }
 

@@ -197,17 +197,41 @@ async def test_an_interruption_is_cordoned_and_drained_by_signed_actions_before_
     assert world.planner.orders[0].time_limit_s == world.services.settings.interruption_plan_time_limit_s
 
 
-async def test_a_container_killed_for_want_of_memory_gets_advice_at_once(world: World) -> None:
+def out_of_memory(world: World) -> AgentReported:
     killed = OomKilled(
         id="e1", cluster=str(CLUSTER), at=world.clock.now(), namespace="shop", pod="web-1", container="api",
         owner=Owner(kind="Deployment", name="web"), limit_bytes=256 * MIB,
     )  # fmt: skip
-    await world.host.tell(CLUSTER, AgentReported(id="e1", at=world.clock.now(), event=killed))
+    return AgentReported(id="e1", at=world.clock.now(), event=killed)
+
+
+async def test_a_container_killed_for_want_of_memory_gets_advice_at_once(world: World) -> None:
+    await world.host.tell(CLUSTER, out_of_memory(world))
     async with world.services.database.tenant(ORGANIZATION) as tx:
         (advice,) = (await tx.insights.recommendations(CLUSTER, PageRequest())).items
     assert advice.subject == "Deployment shop/web api"
     assert advice.details["memory_bytes"] == 356 * MIB
     assert advice.text.endswith("raise request and limit to 356 MiB")
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "advised"),
+    [
+        pytest.param(PolicySection.BUFFER, {"percent": 50}, [384 * MIB], id="with another buffer"),
+        pytest.param(PolicySection.RIGHTSIZE, {"mode": "off"}, [], id="not at all"),
+    ],
+)
+async def test_advice_follows_a_policy_that_was_changed_while_the_cluster_was_awake(
+    world: World, section: PolicySection, fields: dict[str, object], advised: list[int]
+) -> None:
+    await send(world, objects("n1"))
+    async with world.services.database.tenant(ORGANIZATION) as tx:
+        await tx.policies.set_section(CLUSTER, section, fields, now=world.clock.now())
+    await world.host.refresh(CLUSTER)
+    await world.host.tell(CLUSTER, out_of_memory(world))
+    async with world.services.database.tenant(ORGANIZATION) as tx:
+        found = (await tx.insights.recommendations(CLUSTER, PageRequest())).items
+    assert [one.details["memory_bytes"] for one in found] == advised
 
 
 async def test_an_event_that_comes_twice_is_handled_once_also_by_another_host(world: World) -> None:
