@@ -1,7 +1,6 @@
 """From the sections of a cluster's policy, as customers set them, to what planner and state machine are told."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from actors.cluster.records import ClusterSettings, Mode, RebalancePolicy
@@ -76,20 +75,20 @@ def cluster_settings(policy: ClusterPolicy, config: Mapping[str, str], *, max_sn
     """
     strategy = policy.sections[PolicySection.STRATEGY]
     try:
-        whole = {field: int(config[key]) for key, field in _CONFIG.items() if key in config}
+        whole: dict[str, Any] = {field: int(config[key]) for key, field in _CONFIG.items() if key in config}
         own = policy.sections[PolicySection.CONSTRAINTS].get("max_concurrent_actions")
         if own is not None:
             usual = whole.get("max_concurrent_actions", ClusterSettings().max_concurrent_actions)
             whole["max_concurrent_actions"] = min(usual, int(str(own)))
-        settings = ClusterSettings(
+        return ClusterSettings(
             mode=Mode(str(strategy.get("mode", Mode.RECOMMEND))),
             rebalance=RebalancePolicy(str(strategy.get("rebalance", RebalancePolicy.IGNORE))),
             max_snapshot_age_s=int(max_snapshot_age_s),
             interruption_cost_h=_number(
                 policy.sections, PolicySection.FALLBACK, "interruption_cost_h", ClusterSettings().interruption_cost_h
             ),
+            **whole,
         )
-        return replace(settings, **whole)
     except ValueError as err:
         raise InputError(f"policy of cluster {policy.cluster_id}", "strategy", str(err)) from err
 
