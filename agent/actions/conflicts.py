@@ -1,52 +1,23 @@
 """Who else has a say in a Deployment's resources. Pure: each answer is a reason not to touch them, empty for none.
 
-Two who set the same field undo each other for ever. Sources: Argo CD resource tracking, Flux kustomize-controller and
-helm-controller labels, HorizontalPodAutoscaler v2, VerticalPodAutoscaler v1 (read 2026-10).
+Two who set the same field undo each other for ever. Sources: HorizontalPodAutoscaler v2, VerticalPodAutoscaler v1
+(read 2026-10).
 """
 
 from collections.abc import Collection, Iterable
 
 from agent.drains.facts import controller_of
 from agent.kubernetes.api import JsonObject
-
-GITOPS_MARKS = {
-    "argocd.argoproj.io/instance": "Argo CD",
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-    "fluxcd.io/sync-checksum": "Flux",
-    "configmanagement.gke.io/managed": "Config Sync",
-    "objectset.rio.cattle.io/hash": "Fleet",
-}
-"""Labels and annotations of whoever puts back what a repository says, and their names."""
-
-GITOPS_MANAGERS = {
-    "argocd-controller": "Argo CD",
-    "argocd-application-controller": "Argo CD",
-    "kustomize-controller": "Flux",
-    "helm-controller": "Flux",
-    "configsync": "Config Sync",
-    "fleetagent": "Fleet",
-}
-"""Field managers of the same."""
+from domain.gitops import why_governed
 
 _HARMLESS_VPA_MODE = "Off"
 
 
 def why_not_ours(deployment: JsonObject) -> str:
     """A GitOps tool or an operator that would put back what it says itself."""
-    metadata = deployment["metadata"]
     if (owner := controller_of(deployment)) is not None:
         return f"{owner} is in control of it and would undo the change"
-    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-    for mark, tool in GITOPS_MARKS.items():
-        if mark in marks:
-            return f"{tool} manages it ({mark}) and would undo the change; change it in its repository"
-    for entry in metadata.get("managedFields") or ():
-        manager = str(entry.get("manager", ""))
-        if manager in GITOPS_MANAGERS:
-            return f"{GITOPS_MANAGERS[manager]} manages it (field manager {manager}) and would undo the change"
-    return ""
+    return why_governed(deployment)
 
 
 def why_not_beside_hpa(autoscalers: Iterable[JsonObject], name: str, changes: Collection[tuple[str, str]]) -> str:

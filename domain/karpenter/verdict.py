@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.canonical import KubeObject
+from domain.gitops import why_governed
 from domain.karpenter.budgets import allowed_disruptions, budgets_of
 from domain.karpenter.requirements import narrowing, requirements_of, why_too_few
 from domain.quantity import parse_quantity
@@ -25,7 +26,8 @@ def why_not(pool: KubeObject, wanted: NodePoolRequirement, *, now: datetime) -> 
     except ValueError as err:
         return str(err)
     return (
-        _why_not_at_all(pool, len(added))
+        why_governed(pool)
+        or _why_not_at_all(pool, len(added))
         or why_too_few(pool, added)
         or _why_no_room(pool, wanted)
         or _why_not_now(pool, wanted, now)

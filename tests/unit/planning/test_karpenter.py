@@ -86,6 +86,10 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
         "does not allow m5.large in use1-az1 (spot)",
     ),
     "zone": ([node_pool(only(keys.ZONE, "us-east-1b"))], "NodePool general does not allow"),
+    "governed": (
+        [node_pool() | {"metadata": {"name": "general", "labels": {"argocd.argoproj.io/instance": "infra"}}}],
+        "NodePool general cannot be narrowed: Argo CD manages it",
+    ),
     "missing": ([], "NodePool general is not there"),
     "min-values": (
         [node_pool({"key": keys.INSTANCE_TYPE, "operator": "Exists", "minValues": 3})],
