@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -92,14 +92,17 @@ class Director:
         self._opened_at = self._now()
 
     def interrupt(self, name: str = "") -> bool:
-        """Have AWS announce the end of a Spot node now, of the cluster of that name or of any; whether there is one."""
+        """Have AWS announce the end of a Spot node now, of the cluster of that name or of any; whether there is one.
+
+        It is the one that was launched first, so that none goes that has hardly come.
+        """
         running = [
             (home, one)
             for home, found in self._instances()
             for one in found
             if name in ("", home.character.name) and one.is_running and one.capacity_type is CapacityType.SPOT
         ]
-        return self._take_one(running, self._now())
+        return self._take_one(sorted(running, key=_since), self._now())
 
     def step(self) -> None:
         """Let everything happen that is due."""
@@ -165,10 +168,10 @@ class Director:
     def _take_next(self, pool: Pool, members: list[tuple[Home, Instance]], now: datetime) -> None:
         last = self._taken_at.get(pool)
         if last is None or (now - last).total_seconds() >= self._pace.apart_s:
-            self._take_one(members, now)
+            self._take_one(sorted(members, key=lambda member: member[1].id), now)
 
     def _take_one(self, members: list[tuple[Home, Instance]], now: datetime) -> bool:
-        for home, one in sorted(members, key=lambda member: member[1].id):
+        for home, one in members:
             node = nodes.find(home.cluster.store, one.id)
             if one.id in home.ends_at or len(home.ends_at) >= MOST_AT_ONCE or node is None or not is_ready(node):
                 continue
@@ -194,6 +197,11 @@ class Director:
 
     def _regions(self) -> set[str]:
         return {home.character.region for home in self._homes}
+
+
+def _since(member: tuple[Home, Instance]) -> tuple[datetime, str]:
+    home, one = member
+    return home.boots_at.get(one.id, datetime.max.replace(tzinfo=UTC)), one.id
 
 
 def _machine(home: Home, one: Instance) -> Machine:
