@@ -10,6 +10,7 @@ from serve.cli.main import run
 
 ZONES = ("us-east-1a", "us-east-1b", "us-west-2a")
 TICKS = 2_400
+TRAIN = ("model", "train", "--until-tick", "1800")
 
 
 def write(folder: Path, *, ticks: int = TICKS, gap_s: float = 600) -> Path:
@@ -29,14 +30,14 @@ def write(folder: Path, *, ticks: int = TICKS, gap_s: float = 600) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("model")
     traces, out = write(root / "aws-01-01-2024"), root / "model.txt"
-    assert run(["model", "train", "--traces", str(traces), "--out", str(out), "--until-tick", "1800"]) == 0
+    assert run([*TRAIN, "--traces", str(traces), "--out", str(out), "--workers", "0"]) == 0
     return traces, out
 
 
-def test_training_is_repeatable_and_writes_a_card(trained: tuple[Path, Path], tmp_path: Path) -> None:
+def test_training_over_ray_gives_the_same_bytes_and_writes_a_card(trained: tuple[Path, Path], tmp_path: Path) -> None:
     traces, out = trained
     again = tmp_path / "again.txt"
-    assert run(["model", "train", "--traces", str(traces), "--out", str(again), "--until-tick", "1800"]) == 0
+    assert run([*TRAIN, "--traces", str(traces), "--out", str(again), "--workers", "2"]) == 0
     assert again.read_bytes() == out.read_bytes()
     card = out.with_suffix(".md").read_text()
     assert "p3.2xlarge in us-east-1a" in card
@@ -110,5 +111,5 @@ def test_a_file_that_is_no_model_is_refused(
 
 def test_too_little_to_learn_from_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     traces = write(tmp_path / "short", ticks=200)
-    assert run(["model", "train", "--traces", str(traces), "--out", str(tmp_path / "m.txt")]) == 2
+    assert run(["model", "train", "--traces", str(traces), "--out", str(tmp_path / "m.txt"), "--workers", "0"]) == 2
     assert "at least 1000 rows" in capsys.readouterr().err
