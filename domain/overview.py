@@ -1,13 +1,13 @@
 """What people look at: their clusters as a table, what they cost and save together, what happened lately."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from domain.commands import PlanStatus
-from domain.fleet import ClusterStatus
+from domain.fleet import Cluster, ClusterStatus
 from domain.paging import MAX_PAGE
 from domain.spend import Rates
 from domain.validate import require_utc
@@ -93,26 +93,18 @@ class FleetFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterRow:
+class ClusterRow(Cluster):
     """A cluster as a row of a table. Without ``fleet`` before its first snapshot, without ``plan`` before a plan."""
 
-    id: UUID
-    organization_id: UUID
-    name: str
-    region: str
-    status: ClusterStatus
-    created_at: datetime
-    updated_at: datetime
     mode: str
-    account_id: UUID | None = None
-    vpc_id: str = ""
-    endpoint: str = ""
-    kubernetes_version: str = ""
-    last_heartbeat_at: datetime | None = None
-    agent_version: str = ""
-    node_count: int = 0
     fleet: FleetFigures | None = None
     plan: LastPlan | None = None
+
+    @classmethod
+    def of(cls, cluster: Cluster, *, mode: str, fleet: FleetFigures | None, plan: LastPlan | None) -> "ClusterRow":
+        """The row of a cluster."""
+        same = {one.name: getattr(cluster, one.name) for one in fields(Cluster)}
+        return cls(mode=mode, fleet=fleet, plan=plan, **same)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,10 +182,14 @@ class MemoryClusters(MemoryRepository):
         return True
 
     def _with_heartbeat(self, cluster: Cluster) -> Cluster:
-        beat = self._view.get(Heartbeat, cluster.id)
-        if beat is None:
-            return cluster
-        return replace(cluster, last_heartbeat_at=beat.at, agent_version=beat.agent_version, node_count=beat.node_count)
+        return with_heartbeat(cluster, self._view.get(Heartbeat, cluster.id))
+
+
+def with_heartbeat(cluster: Cluster, beat: Heartbeat | None) -> Cluster:
+    """A cluster with what its agent told last."""
+    if beat is None:
+        return cluster
+    return replace(cluster, last_heartbeat_at=beat.at, agent_version=beat.agent_version, node_count=beat.node_count)
 
 
 class MemoryApiKeys(MemoryRepository):

@@ -7,6 +7,7 @@ from hashlib import md5
 from typing import Any
 from uuid import UUID
 
+from adapters.postgres.memory.clusters import with_heartbeat
 from adapters.postgres.memory.fleets import spans
 from adapters.postgres.memory.tables import MemoryRepository, page_of
 from domain.commands import PlanStatus
@@ -145,20 +146,14 @@ class MemoryOverviews(MemoryRepository):
         )
 
     def _row(self, cluster: Cluster) -> ClusterRow:
-        beat, fleet = self._view.get(Heartbeat, cluster.id), self._view.get(ClusterFleet, cluster.id)
+        fleet = self._view.get(ClusterFleet, cluster.id)
         policy = self._view.get(ClusterPolicy, cluster.id)
         mode = policy.sections[PolicySection.STRATEGY].get("mode", "recommend") if policy else "recommend"
-        same = ("id", "organization_id", "name", "region", "status", "created_at", "updated_at", "account_id", "vpc_id")
-        return ClusterRow(
+        return ClusterRow.of(
+            with_heartbeat(cluster, self._view.get(Heartbeat, cluster.id)),
             mode=str(mode),
-            endpoint=cluster.endpoint,
-            kubernetes_version=cluster.kubernetes_version,
-            last_heartbeat_at=beat.at if beat else None,
-            agent_version=beat.agent_version if beat else "",
-            node_count=beat.node_count if beat else 0,
             fleet=FleetFigures(**{name: getattr(fleet, name) for name in _SHOWN}) if fleet else None,
             plan=self._last_plan(cluster.id),
-            **{name: getattr(cluster, name) for name in same},
         )
 
     def _last_plan(self, cluster_id: UUID) -> LastPlan | None:

@@ -10,7 +10,7 @@ from adapters.postgres.queries import load
 from adapters.postgres.repositories.base import Repository
 from adapters.postgres.rows import Row, page, page_values, read, values_of
 from domain.commands import PlanStatus
-from domain.fleet import ClusterStatus
+from domain.fleet import Cluster, ClusterStatus
 from domain.market import CapacityType
 from domain.overview import (
     Activity,
@@ -28,10 +28,6 @@ from domain.paging import Page, PageRequest
 from domain.spend import NodeGroup
 
 SQL = load("overviews")
-_OF_CLUSTER = (
-    *("id", "organization_id", "name", "region", "created_at", "updated_at", "mode", "account_id", "vpc_id"),
-    *("endpoint", "kubernetes_version", "last_heartbeat_at", "agent_version", "node_count"),
-)
 _OF_FLEET = (
     *("nodes", "spot_nodes", "ready_nodes", "unpriced_nodes", "pods", "pending_pods"),
     *("cost_micro_usd_per_h", "baseline_micro_usd_per_h"),
@@ -107,8 +103,7 @@ class PostgresOverviews(Repository):
 def _cluster(row: Row) -> ClusterRow:
     seen_at = row["fleet_observed_at"]
     fleet = FleetFigures(observed_at=seen_at, **{name: row[name] for name in _OF_FLEET}) if seen_at else None
-    same = {name: row[name] for name in _OF_CLUSTER}
-    return ClusterRow(status=ClusterStatus(row["status"]), fleet=fleet, plan=_plan(row), **same)
+    return ClusterRow.of(read(Cluster, row), mode=row["mode"], fleet=fleet, plan=_plan(row))
 
 
 def _plan(row: Row) -> LastPlan | None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,7 +23,6 @@ from adapters.aws.hub import BotoAws
 from adapters.aws.ports.access import Role
 from adapters.clock import SystemClock
 from adapters.embedded.folder import DataFolder
-from adapters.mail.memory import MemoryMailer
 from adapters.postgres.pool import PoolSettings, PostgresDatabase
 from adapters.postgres.seed import seed
 from adapters.redis.connection import connect as connect_redis
@@ -34,14 +32,12 @@ from demo.aws import fill
 from demo.aws.fill import Customer, customer
 from demo.aws.requests import ADVISOR_PATH
 from domain.fleet import Account, Lifecycle
-from serve.auth.passwords import Passwords
-from serve.gateway.app import create_app
 from tests.integration.aws.conftest import ACCOUNT, Here, own_session
 from tests.integration.conftest import PostgresServer
-from tests.integration.gateway.conftest import LiveHouse, served
+from tests.integration.gateway.conftest import LiveHouse, house_of
 from tests.integration.redis.conftest import Server
 from tests.unit.aws.builders import REGION
-from tests.unit.gateway.house import KEYS, ClustersTwin, Somebody, make_settings
+from tests.unit.gateway.house import KEYS, Somebody, make_settings
 
 OTHER = "222222222222"
 DEADLINE_S = 60
@@ -74,8 +70,7 @@ def database_url(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture
 async def live(here: Here, server: Server, database_url: str) -> AsyncIterator[LiveHouse]:
-    clock, clusters = SystemClock(), ClustersTwin()
-    mailer = MemoryMailer(clock)
+    clock = SystemClock()
     settings = make_settings(public_url="", aws_account_id="999999999999")
     database = await PostgresDatabase.connect(database_url, PoolSettings(connections=4))
     await seed(database, now=clock.now())
@@ -89,17 +84,8 @@ async def live(here: Here, server: Server, database_url: str) -> AsyncIterator[L
     )
     async with redis_hub(server.url, clock) as hub, aclosing(opened) as aws:
         services = Services(settings=settings, keys=KEYS, clock=clock, database=database, hub=hub, aws=aws)
-        app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
-        async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-            yield LiveHouse(
-                app=app,
-                services=services,
-                clusters=clusters,
-                mailer=mailer,
-                http=http,
-                clock=clock,  # type: ignore[arg-type]
-                port=port,
-            )
+        async with house_of(services) as made:
+            yield made
     await database.close()
 
 

@@ -59,25 +59,32 @@ async def live(database_url: str, redis_server: RedisServer) -> AsyncIterator[Li
     client = connect(redis_server.url)
     await client.flushall()
     await client.aclose()
-    clock, clusters = SystemClock(), ClustersTwin()
-    mailer = MemoryMailer(clock)
+    clock = SystemClock()
     database = await PostgresDatabase.connect(database_url, PoolSettings(connections=8))
     await seed_defaults(database, now=clock.now())
     async with redis_hub(redis_server.url, clock) as hub:
         settings = make_settings(public_url="")
         services = Services(settings=settings, keys=KEYS, clock=clock, database=database, hub=hub, aws=MemoryAws(clock))
-        app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
-        async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
-            yield LiveHouse(
-                app=app,
-                services=services,
-                clusters=clusters,
-                mailer=mailer,
-                http=http,
-                clock=clock,  # type: ignore[arg-type]
-                port=port,
-            )
+        async with house_of(services) as made:
+            yield made
     await database.close()
+
+
+@asynccontextmanager
+async def house_of(services: Services) -> AsyncIterator[LiveHouse]:
+    """A gateway over these services, on a port."""
+    clusters, mailer = ClustersTwin(), MemoryMailer(services.clock)
+    app = create_app(services, clusters, mailer, passwords=Passwords(memory_kib=64))
+    async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+        yield LiveHouse(
+            app=app,
+            services=services,
+            clusters=clusters,
+            mailer=mailer,
+            http=http,
+            clock=services.clock,  # type: ignore[arg-type]
+            port=port,
+        )
 
 
 @asynccontextmanager
