@@ -43,7 +43,7 @@ policies: [POLICY]
 and each of the 18 pools runs dry every 1 000 h with all nodes in it."""
 
 REPLICATIONS = 8
-TOGETHER = 32
+TOGETHER = 64
 """On Ray: one worker idles at the end while the other does its last one, which is to be little of the whole."""
 MORE = 4
 
