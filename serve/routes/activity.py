@@ -29,6 +29,8 @@ _ACTIONS = {
     "drain_node": "Empty {subject}",
     "label_node": "Label {subject}",
     "update_deployment": "Change {subject}",
+    "narrow_node_pools": "Narrow what Karpenter may launch",
+    "restore_node_pools": "Let Karpenter launch what it could before",
     "launch": "Launch {subject}",
     "terminate": "Terminate {subject}",
 }
