@@ -63,7 +63,8 @@ class Pace:
     notice_s
         From the notice of an interruption to the end of the instance; two minutes in AWS.
     first_s
-        From the start to the first interruption, so that nobody waits for it.
+        From the start to the first interruption: soon, so that nobody waits for it, and when the first plans are
+        carried out.
     next_s
         From the first end of a pool's capacity to that of the next pool, and so on.
     apart_s
@@ -77,7 +78,7 @@ class Pace:
 
     boot_s: float = 12.0
     notice_s: float = 60.0
-    first_s: float = 60.0
+    first_s: float = 100.0
     next_s: float = 90.0
     apart_s: float = 75.0
     interruptions: float = 12.0

@@ -275,7 +275,7 @@ def _accept(turn: Turn, plan: PlanBrief, wish: Wish) -> None:
         drop_proposal(turn, f"plan {plan.generation} takes its place")
         state.proposal = Proposal(brief=plan, cause=turn.cause, at=turn.now)
         status, until = PlanStatus.AWAITING_APPROVAL, stale_at(plan.observed_at, settings)
-        reason = f"goes stale at {until.isoformat(timespec='seconds')}"
+        reason = f"goes stale at {until:%H:%M} UTC"
         text = f"plan {plan.generation} awaits approval until {until.isoformat(timespec='seconds')}"
     else:
         status, text = PlanStatus.RECOMMENDED, f"plan {plan.generation} is recommended"

@@ -237,7 +237,7 @@ def test_a_rejected_plan_is_kept_with_the_reason() -> None:
 def test_a_plan_that_awaits_approval_says_when_it_goes_stale() -> None:
     scene = scene_with(Mode.APPROVE)
     scene.optimise()
-    assert only(scene.answer("a", launches=1), StorePlan).reason == "goes stale at 2026-03-01T12:14:59+00:00"
+    assert only(scene.answer("a", launches=1), StorePlan).reason == "goes stale at 12:14 UTC"
 
 
 @pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.AUTOMATIC])

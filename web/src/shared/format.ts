@@ -12,6 +12,7 @@ const moneyFormat = (digits: number) =>
     style: "currency",
     currency: "USD",
     currencyDisplay: "narrowSymbol",
+    signDisplay: "negative",
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
@@ -26,8 +27,8 @@ const compactMoney = new Intl.NumberFormat(locale, {
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 const shares = {
-  whole: new Intl.NumberFormat(locale, { style: "percent" }),
-  fine: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }),
+  whole: new Intl.NumberFormat(locale, { style: "percent", signDisplay: "negative" }),
+  fine: new Intl.NumberFormat(locale, { style: "percent", signDisplay: "negative", maximumFractionDigits: 1 }),
 };
 const preciseFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const clockFormat = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });

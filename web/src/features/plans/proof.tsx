@@ -11,9 +11,7 @@ export function Proof({ body }: { body: PlanBody }) {
     {
       name: "Best plan found",
       colour: "var(--data-spot)",
-      points: trace.flatMap((at) =>
-        at.cost_usd_per_h === null ? [] : [[at.seconds, monthly(at.cost_usd_per_h)] as const],
-      ),
+      points: bestSoFar(body),
     },
     {
       name: "Proven bound",
@@ -93,6 +91,16 @@ export function Proof({ body }: { body: PlanBody }) {
       </section>
     </div>
   );
+}
+
+/** Cost by second of the best fleet so far. What was looked at beside it, such as keeping all as it is, is left out. */
+function bestSoFar({ trace, planned_cost_usd_per_h: last }: PlanBody): (readonly [number, number])[] {
+  let best = Number.POSITIVE_INFINITY;
+  return trace.flatMap(({ seconds, cost_usd_per_h: cost }) => {
+    if (cost === null) return [];
+    best = Math.max(last, Math.min(best, cost));
+    return [[seconds, monthly(best)] as const];
+  });
 }
 
 function Compared({ name, values: [before, after] }: { name: string; values: readonly [string, string] }) {
