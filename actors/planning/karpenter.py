@@ -116,18 +116,30 @@ def _limited(template: NodeTemplate, pools: NodePools) -> NodeTemplate:
     if found is None:
         return template
     requirements = requirements_of(found)
+    # A requirement speaks of the type, the place or the market alone, so one place and market will do for all types.
+    somewhere = next(
+        (
+            (zone, market)
+            for zone in pools.zones.values()
+            for market in CapacityType
+            if allows(requirements, _place(zone, market))
+        ),
+        None,
+    )
+    if somewhere is None:
+        return template
     types = [
         kind.name
         for kind in pools.catalog.types.values()
-        if any(
-            allows(requirements, _labels(template, kind, zone, capacity_type, region=pools.catalog.region))
-            for zone in pools.zones.values()
-            for capacity_type in CapacityType
-        )
+        if allows(requirements, _labels(template, kind, *somewhere, region=pools.catalog.region))
     ]
     if not types or len(types) == len(pools.catalog.types):
         return template
     return replace(template, instance_types=tuple(sorted(types)))
+
+
+def _place(zone: Zone, market: CapacityType) -> dict[str, str]:
+    return {keys.ZONE: zone.name, keys.ZONE_ID: zone.id, keys.KARPENTER_CAPACITY_TYPE: str(market)}
 
 
 def _labels(
