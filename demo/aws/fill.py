@@ -1,7 +1,7 @@
 """Puts EKS clusters with nodes into a world, through boto3 as a customer would."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,10 +22,15 @@ class Customer:
     url: str
     account_id: str
     credentials: dict[str, str]
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def client(self, service: str, region: str) -> Any:
-        """A client of theirs."""
-        return SESSION.client(service, region_name=region, endpoint_url=self.url, **self.credentials)
+        """A client of theirs; each is made once, since that takes longer than what it is asked."""
+        if (service, region) not in self._clients:
+            self._clients[service, region] = SESSION.client(
+                service, region_name=region, endpoint_url=self.url, **self.credentials
+            )
+        return self._clients[service, region]
 
 
 def customer(url: str, account_id: str) -> Customer:

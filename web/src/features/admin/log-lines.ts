@@ -17,8 +17,9 @@ type Told = Readonly<Record<string, unknown>>;
 
 /** A line of JSON as it is shown: what happened, then what it is about. */
 export function lineOf(told: Told, number: number): LogLine {
-  const { timestamp, level, event, message, ...rest } = told;
-  const about = Object.entries(rest).map(
+  const { timestamp, level, event, message, request_id, ...rest } = told;
+  // The longest and least read of all: at the end, where a narrow screen cuts it off.
+  const about = Object.entries({ ...rest, ...(request_id !== undefined && { request_id }) }).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   return {
