@@ -23,7 +23,7 @@ router = APIRouter(prefix="/lab", tags=["lab"])
 
 @router.post("/parallel", status_code=201, responses=CHANGES)
 async def start(body: ParallelBody, scribe: ScribeDep, lab: LabDep) -> ExperimentModel:
-    """Compare a model in testing with the one in production: both speak of the same pools, one round an hour."""
+    """Compare a model with the one in production: both speak of the same pools, one round an hour."""
     experiment = await lab.compare(
         body.name, body.model_id, mode=ExperimentMode(body.mode), share=body.share, false_rate=body.false_rate,
         by=scribe.caller.email, audit=scribe,

@@ -79,7 +79,7 @@ class ModelAnswer(Answer):
 
 
 class ParallelBody(Body):
-    """Compare a model in testing with the one in production."""
+    """Compare a model, in testing or one that gave way, with the one in production."""
 
     name: Label
     model_id: UUID

@@ -1027,7 +1027,7 @@ export interface paths {
         put?: never;
         /**
          * Start
-         * @description Compare a model in testing with the one in production: both speak of the same pools, one round an hour.
+         * @description Compare a model with the one in production: both speak of the same pools, one round an hour.
          */
         post: operations["start_api_lab_parallel_post"];
         delete?: never;
@@ -3883,7 +3883,7 @@ export interface components {
         };
         /**
          * ParallelBody
-         * @description Compare a model in testing with the one in production.
+         * @description Compare a model, in testing or one that gave way, with the one in production.
          */
         ParallelBody: {
             /**
