@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 DRIFT_OVER = timedelta(days=7)
 DRIFTED = 0.25
 """Population stability index above which a feature is commonly called drifted."""
+LEAST_DROPS = 10
 LATE_AFTER = timedelta(minutes=30)
 """Three ticks: features are older than the evidence that would change them."""
 
@@ -19,14 +20,15 @@ class Drift:
     ----------
     features
         Population stability index by feature at the last round, empty before there was one that tells.
-    rounds
-        Rounds of the last seven days that have come out.
+    rounds, drops
+        Rounds of the last seven days that have come out, and pools lost in them.
     log_loss, log_loss_of_the_mean
         Of the model per pool, and of always saying the realised rate; ``None`` without rounds.
     """
 
     features: Mapping[str, float] = field(default_factory=dict)
     rounds: int = 0
+    drops: int = 0
     log_loss: float | None = None
     log_loss_of_the_mean: float | None = None
 
@@ -37,8 +39,11 @@ class Drift:
 
     @property
     def excess(self) -> float:
-        """By how much the log loss lies above that of a constant; above 0 the model tells less than one."""
-        if self.log_loss is None or self.log_loss_of_the_mean is None:
+        """By how much the log loss lies above that of a constant; above 0 the model tells less than one.
+
+        0 until enough was lost to tell: where nothing ever is, saying "never" cannot be beaten.
+        """
+        if self.drops < LEAST_DROPS or self.log_loss is None or self.log_loss_of_the_mean is None:
             return 0.0
         return self.log_loss - self.log_loss_of_the_mean
 

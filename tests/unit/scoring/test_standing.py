@@ -27,7 +27,10 @@ def test_it_names_the_model_since_when_and_what_has_moved_most() -> None:
     [
         ({"broken": ("v2",)}, "v2 breaks its contract: the prior serves in its place"),
         ({"now": START + timedelta(minutes=31)}, "features stand still since 2026-05-01 12:00 UTC"),
-        ({"drift": Drift(rounds=7, log_loss=0.5, log_loss_of_the_mean=0.3)}, "worse than its mean rate would, over 7"),
+        (
+            {"drift": Drift(rounds=7, drops=10, log_loss=0.5, log_loss_of_the_mean=0.3)},
+            "worse than its mean rate would, over 7",
+        ),
     ],
     ids=["broken", "late", "worse"],
 )
@@ -35,6 +38,10 @@ def test_what_ails_it_comes_first(changes: dict[str, object], told: str) -> None
     standing = replace(WELL, **changes)
     assert told in standing.ails
     assert standing.sentence.startswith(standing.ails)
+
+
+def test_a_model_is_not_blamed_before_enough_was_lost() -> None:
+    assert replace(WELL, drift=Drift(rounds=7, drops=9, log_loss=0.5, log_loss_of_the_mean=0.3)).ails == ""
 
 
 def test_what_is_not_known_yet_is_said() -> None:
@@ -55,7 +62,7 @@ async def test_the_service_tells_the_drift_of_the_model_in_production(world: Sco
         await tx.lab.resolve_round(replace(spoken, outcome=outcome, resolved_at=START + timedelta(hours=1)))
     drift = await world.scoring.drift()
     assert (drift.rounds, drift.worst) == (1, ("age_h", 0.3))
-    assert drift.excess > 0
+    assert (drift.drops, drift.excess) == (0, 0)
     standing = await world.scoring.standing(drift)
     assert (standing.model, standing.pools, standing.broken) == ("v2", 3, ())
     assert standing.ticked_at <= standing.now
