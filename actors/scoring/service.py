@@ -142,7 +142,8 @@ class ScoringService:
         features = next((one.features for one in reversed(rounds) if one.features), {})
         return Drift(
             features={name: float(str(index)) for name, index in features.items()},
-            rounds=told["rounds"], drops=told["drops"], log_loss=told["log_loss"], log_loss_of_the_mean=told["log_loss_of_the_mean"],
+            rounds=told["rounds"], drops=told["drops"], log_loss=told["log_loss"],
+            log_loss_of_the_mean=told["log_loss_of_the_mean"],
         )  # fmt: skip
 
     async def standing(self, drift: Drift) -> ScorerStanding:
