@@ -91,6 +91,11 @@ class Policy:
             raise ValueError(f"max_concurrent_actions must be at least 1, not {self.max_concurrent_actions}")
 
     @property
+    def limits_pools(self) -> bool:
+        """Whether it limits what Spot pools may hold."""
+        return self.max_pool_share < 1.0 or self.max_loss_probability < 1.0
+
+    @property
     def eviction_cost_usd_per_h(self) -> float:
         """One eviction as a rate over the payback time, comparable with node prices."""
         return self.eviction_cost_usd / self.payback_h

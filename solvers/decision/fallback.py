@@ -1,7 +1,8 @@
 """When a template is bought on demand for now, and when it returns to Spot.
 
-Spot is worth its interruptions while it costs less than on-demand together with what they cost. Two thresholds apart and
-a stay that doubles keep it from flapping: a template that falls back again soon after its return stays twice as long.
+Spot is worth its interruptions while it costs less than on-demand together with what they cost. Two thresholds apart
+and a stay that doubles keep it from flapping: a template that falls back again soon after its return stays twice as
+long.
 """
 
 import math

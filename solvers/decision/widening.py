@@ -19,7 +19,8 @@ def widened(
     """The planned pool, and others of its zone on which whatever was planned fits, the cheapest first.
 
     The zone stays: volumes and spread may depend upon it. Burstable and bare metal types only where the policy allows
-    them; the same architecture and number of GPUs always.
+    them; the same architecture and number of GPUs always. Where the policy limits what Spot pools may hold, a Spot node
+    comes from the planned pool or on demand: in the pool that AWS likes best all launches would meet again.
     """
     planned = catalog.types.get(pool.instance_type)
     offerings = [
@@ -31,10 +32,12 @@ def widened(
     if price is None or planned is None:
         return ()
     avoided = frozenset(avoid)
+    as_planned = policy.limits_pools and capacity_type is CapacityType.SPOT
     suitable = [
         one
         for one in offerings
         if one.pool not in avoided
+        and (one.pool == pool or not as_planned)
         and one.price_usd_per_h <= price * (1 + MOST_EXTRA_SHARE)
         and _takes(catalog.types[one.pool.instance_type], planned, policy)
     ]

@@ -16,7 +16,7 @@ from solvers.placement.freedom import Freedom, freedom_of
 from solvers.placement.moves import Order, Sequencer, Transition, gains_of
 from solvers.placement.packing import Flags, Ints
 from solvers.placement.prices import as_from_scratch, with_prices
-from solvers.placement.retype import Within, keeps, limited, within_limits
+from solvers.placement.retype import Within, keeps, within_limits
 from solvers.placement.risk import RiskNode, fleet_risk, risk_nodes
 from solvers.placement.search import Found, Search
 from solvers.placement.settings import Budget, Settings
@@ -229,7 +229,7 @@ class _Run:
     def _ended(self, found: Found, within: Within, order: Order, held_back: Mapping[int, Reason]) -> Outcome:
         ending = Ending(self.encoded, order, sites=within.sites, max_concurrent=self.policy.max_concurrent_actions)
         builder = self.search.builder(order.rules, order.state)
-        ending.place(self.pending, builder, may_launch=not limited(self.policy))
+        ending.place(self.pending, builder, may_launch=not self.policy.limits_pools)
         unused = ending.unused()
         if unused and self._holds([site for node, site in ending.sites.items() if node not in unused], found):
             ending.drop(unused)
@@ -240,15 +240,17 @@ class _Run:
 
     def _within_limits(self, found: Found) -> Within:
         new = found.builder.new_nodes()
-        if not limited(self.policy):
+        if not self.policy.limits_pools:
             return Within(sites={int(node): int(found.state.site[node]) for node in new})
         before, fixed = self._before_and_fixed(found)
         return within_limits(self.encoded, found.state, new, policy=self.policy, fixed=fixed, before=before)
 
     def _holds(self, sites: Sequence[int], found: Found) -> bool:
         """Whether launches on just these sites keep the limits on Spot."""
+        if not self.policy.limits_pools:
+            return True
         before, fixed = self._before_and_fixed(found)
-        return not limited(self.policy) or keeps(self.encoded, sites, policy=self.policy, fixed=fixed, before=before)
+        return keeps(self.encoded, sites, policy=self.policy, fixed=fixed, before=before)
 
     def _before_and_fixed(self, found: Found) -> tuple[Sequence[RiskNode], Sequence[RiskNode]]:
         stay = [node for n, node in enumerate(self.encoded.nodes) if n not in found.removed]

@@ -26,11 +26,6 @@ class Within:
     why: str = ""
 
 
-def limited(policy: Policy) -> bool:
-    """Whether the policy limits Spot pools at all."""
-    return policy.max_pool_share < 1.0 or policy.max_loss_probability < 1.0
-
-
 def within_limits(
     encoded: Encoded, state: State, new: Ints, *, fixed: Sequence[RiskNode], before: Iterable[RiskNode], policy: Policy
 ) -> Within:

@@ -45,5 +45,12 @@ def test_pools_to_be_avoided_are_left_out_the_planned_one_too() -> None:
     assert names(policy, (PLANNED,)) == ["r5.large"]
 
 
+def test_under_a_limit_on_pools_a_spot_node_comes_from_where_it_was_planned_alone() -> None:
+    """Ten launches that name ten pools each may all end in one, whatever the plan has spread."""
+    for policy in (Policy(max_pool_share=0.3), Policy(max_loss_probability=0.05)):
+        assert names(policy) == ["m5.large"]
+        assert names(policy, (PLANNED,)) == []
+
+
 def test_a_pool_that_is_not_on_offer_gives_nothing() -> None:
     assert widened(PLANNED, SPOT, catalog=make_catalog(offerings=()), policy=Policy()) == ()
