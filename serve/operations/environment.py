@@ -21,7 +21,9 @@ LONGEST_RAY_FOLDER = 34
 whole may have 104 to 108, which depends on the system."""
 RAY_INNER = "r"
 HAPROXY_METRICS_PORT, HAPROXY_STATS_PORT = 9101, 8404
-"""Ray's own; the next free ones are taken."""
+FALLBACK_PORT = 8500
+"""Ray's own; the next free ones are taken. HAProxy sends to the fallback while no replica of ours is there: on a port
+that another platform of this machine has, requests would reach that one."""
 DRAIN_S = 2
 """How long a gateway replica that ends goes on serving. HAProxy takes it off its list within half a second."""
 HAPROXY_THREADS = 2
@@ -40,6 +42,7 @@ class RayPlan:
     dashboard_port: int
     metrics_port: int
     stats_port: int
+    fallback_port: int
 
 
 def plan_ray(folder: DataFolder, settings: Settings) -> RayPlan:
@@ -50,6 +53,7 @@ def plan_ray(folder: DataFolder, settings: Settings) -> RayPlan:
         dashboard_port=free_port("127.0.0.1", settings.dashboard_port),
         metrics_port=free_port("", HAPROXY_METRICS_PORT),
         stats_port=free_port("", HAPROXY_STATS_PORT),
+        fallback_port=free_port("127.0.0.1", FALLBACK_PORT),
     )
 
 
@@ -119,6 +123,7 @@ def _of_local_ray(ray: RayPlan) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(ray.folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ray.metrics_port),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ray.stats_port),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ray.fallback_port),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(HAPROXY_THREADS),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_S),
     }
