@@ -1,9 +1,9 @@
 """What keeps the database small and ready: for the clock to call once a day."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from adapters.postgres.ports import Database
+from adapters.postgres.ports import Database, Transaction
 
 HANDLED_EVENTS_KEPT = timedelta(days=7)
 """Long enough to look into last week's trouble, and far longer than an agent sends an event again."""
@@ -13,11 +13,13 @@ EVIDENCE_KEPT = timedelta(days=90)
 
 CLOCK_RUNS_KEPT = timedelta(days=7)
 EVENTS_PER_STATEMENT = 10_000
-SAGAS_PER_STATEMENT = 500
-"""Each takes its steps along, about ten for each node."""
+PER_STATEMENT = 500
+"""Of what is large: a plan is a document, and a saga takes its steps along, about ten for each node."""
 
 
-async def upkeep(database: Database, now: datetime, *, sagas_kept: timedelta) -> Mapping[str, int]:
+async def upkeep(
+    database: Database, now: datetime, *, sagas_kept: timedelta, plans_kept: timedelta
+) -> Mapping[str, int]:
     """Delete what has served its time and prepare the next months; says how many rows or partitions each took.
 
     Safe to call again, and to be cut off: each part is a transaction of its own.
@@ -26,9 +28,13 @@ async def upkeep(database: Database, now: datetime, *, sagas_kept: timedelta) ->
     ----------
     sagas_kept
         After their end; longer than decisions look back, which is a day.
+    plans_kept
+        Plans that nobody has accepted, and jobs after their end. What was accepted stays.
     """
     done: dict[str, int] = {"handled events": await _prune_events(database, now - HANDLED_EVENTS_KEPT)}
-    done["sagas"] = await _prune_sagas(database, now - sagas_kept)
+    done["sagas"] = await _prune(database, lambda tx: tx.sagas.prune(now - sagas_kept, most=PER_STATEMENT))
+    done["plans"] = await _prune(database, lambda tx: tx.plans.prune(now - plans_kept, most=PER_STATEMENT))
+    done["jobs"] = await _prune(database, lambda tx: tx.jobs.prune(now - plans_kept, most=PER_STATEMENT))
     async with database.platform() as tx:
         done["expired tokens"] = await tx.tokens.prune(now)
     async with database.platform() as tx:
@@ -40,13 +46,13 @@ async def upkeep(database: Database, now: datetime, *, sagas_kept: timedelta) ->
     return done
 
 
-async def _prune_sagas(database: Database, before: datetime) -> int:
+async def _prune(database: Database, some: Callable[[Transaction], Awaitable[int]]) -> int:
     total = 0
     while True:
         async with database.platform() as tx:
-            gone = await tx.sagas.prune(before, most=SAGAS_PER_STATEMENT)
+            gone = await some(tx)
         total += gone
-        if gone < SAGAS_PER_STATEMENT:
+        if gone < PER_STATEMENT:
             return total
 
 

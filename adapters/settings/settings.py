@@ -102,6 +102,20 @@ class Settings(BaseSettings):
     cluster_idle_s: float = Field(
         600.0, gt=0, description="A cluster unheard of for so long is put to sleep and its memory given back."
     )
+    optimization_interval_s: float = Field(
+        900.0,
+        ge=0,
+        le=604_800,
+        description="Seconds after which a cluster that nobody has had planned is planned by itself; 0 for never. What "
+        "becomes of the plan is the mode of the cluster.",
+    )
+    plan_retention_days: float = Field(
+        7.0,
+        ge=1,
+        le=3_650,
+        description="Days that plans which nobody has accepted are kept, and jobs after their end. Plans that were "
+        "accepted stay.",
+    )
     saga_retention_days: float = Field(
         90.0,
         ge=2,

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.postgres.memory.tables import MemoryRepository, by_age, page_of
+from adapters.postgres.ports.clusters import ClusterKey
 from adapters.postgres.ports.work import refuse_stale
 from domain.commands import PlanStatus
 from domain.errors import InvariantError
+from domain.fleet import Cluster, ClusterStatus
 from domain.paging import Page, PageRequest
 from domain.work import (
     ACTION_EXPIRED,
@@ -18,6 +20,7 @@ from domain.work import (
     AgentAction,
     Job,
     JobStatus,
+    JobTrigger,
     RecordedResult,
     StoredPlan,
 )
@@ -72,6 +75,34 @@ class MemoryJobs(MemoryRepository):
         """Jobs that have not ended."""
         self._view.platform_only()
         return tuple(by_age(self._view.all(Job, lambda job: job.status in OPEN_JOB and job.created_at < before)))
+
+    async def due(self, *, planned_before: datetime, open_since: datetime, most: int) -> tuple[ClusterKey, ...]:
+        """Active clusters that nobody has had planned lately."""
+        self._view.platform_only()
+        last: dict[UUID, datetime] = {}
+        for job in self._view.all(Job):
+            last[job.cluster_id] = max(job.created_at, last.get(job.cluster_id, job.created_at))
+        waiting = sorted(
+            (last.get(cluster.id, cluster.created_at), cluster.id, cluster.organization_id)
+            for cluster in self._view.all(Cluster, lambda cluster: cluster.status == ClusterStatus.ACTIVE)
+        )
+        under_way = self._view.all(
+            Job,
+            lambda job: job.status in OPEN_JOB and job.trigger == JobTrigger.SCHEDULE and job.created_at > open_since,
+        )
+        due = [ClusterKey(cluster_id=id_, organization_id=home) for at, id_, home in waiting if at < planned_before]
+        return tuple(due[: max(0, most - len(under_way))])
+
+    async def prune(self, finished_before: datetime, *, most: int = 1_000) -> int:
+        """Delete jobs that ended before that time."""
+        self._view.platform_only()
+        ended = self._view.all(Job, lambda job: job.finished_at is not None and job.finished_at < finished_before)
+        doomed = sorted(ended, key=lambda job: (job.finished_at, job.id))[:most]
+        for job in doomed:
+            self._view.drop(Job, job.id)
+            for plan in self._view.all(StoredPlan, lambda plan, gone=job.id: plan.job_id == gone):  # type: ignore[misc]
+                self._view.put(plan.id, replace(plan, job_id=None))
+        return len(doomed)
 
 
 class MemoryPlans(MemoryRepository):
@@ -128,6 +159,20 @@ class MemoryPlans(MemoryRepository):
     async def of_cluster(self, cluster_id: UUID, request: PageRequest) -> Page[StoredPlan]:
         """Plans of a cluster, newest first."""
         return page_of([replace(plan, body={}) for plan in self._of(cluster_id)], request)
+
+    async def prune(self, made_before: datetime, *, most: int = 1_000) -> int:
+        """Delete plans that nobody has accepted."""
+        self._view.platform_only()
+        old = self._view.all(StoredPlan, lambda plan: plan.accepted_at is None and plan.created_at < made_before)
+        doomed = [
+            plan
+            for plan in sorted(old, key=lambda plan: plan.created_at)
+            if plan.status != PlanStatus.AWAITING_APPROVAL
+            and plan.generation < await self.last_generation(plan.cluster_id)
+        ][:most]
+        for plan in doomed:
+            self._view.drop(StoredPlan, plan.id)
+        return len(doomed)
 
     async def _accepted(self, cluster_id: UUID) -> int | None:
         plan = await self.accepted(cluster_id)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from adapters.postgres.ports.clusters import ClusterKey
 from domain.commands import PlanStatus
 from domain.errors import RejectedError
 from domain.paging import Page, PageRequest
@@ -70,6 +71,15 @@ class Jobs(Protocol):
     async def unfinished(self, before: datetime) -> tuple[Job, ...]:
         """Jobs made before that time that have not ended, oldest first, at most 1 000 (platform scope)."""
 
+    async def due(self, *, planned_before: datetime, open_since: datetime, most: int) -> tuple[ClusterKey, ...]:
+        """Active clusters with no job since ``planned_before``, those that wait longest first (platform scope).
+
+        At most so many less the scheduled jobs made after ``open_since`` that have not ended.
+        """
+
+    async def prune(self, finished_before: datetime, *, most: int = 1_000) -> int:
+        """Delete jobs that ended before that time; says how many (platform scope)."""
+
 
 class Plans(Protocol):
     """Plans: never changed, save their status."""
@@ -112,6 +122,12 @@ class Plans(Protocol):
 
     async def of_cluster(self, cluster_id: UUID, request: PageRequest) -> Page[StoredPlan]:
         """Plans of a cluster, newest first, their bodies left empty."""
+
+    async def prune(self, made_before: datetime, *, most: int = 1_000) -> int:
+        """Delete plans made before that time that nobody has accepted; says how many (platform scope).
+
+        The newest of each cluster stays, and what awaits approval.
+        """
 
 
 class Actions(Protocol):

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from adapters.postgres.ports.clusters import ClusterKey
 from adapters.postgres.queries import load
 from adapters.postgres.repositories.base import Repository
 from adapters.postgres.rows import page, page_values, read, values_of
@@ -50,3 +51,12 @@ class PostgresJobs(Repository):
     async def unfinished(self, before: datetime) -> tuple[Job, ...]:
         """Jobs that have not ended."""
         return await self._session.all(Job, SQL["unfinished"], {"before": before})
+
+    async def due(self, *, planned_before: datetime, open_since: datetime, most: int) -> tuple[ClusterKey, ...]:
+        """Active clusters that nobody has had planned lately."""
+        values = {"planned_before": planned_before, "open_since": open_since, "most": most}
+        return await self._session.all(ClusterKey, SQL["due"], values)
+
+    async def prune(self, finished_before: datetime, *, most: int = 1_000) -> int:
+        """Delete jobs that ended before that time."""
+        return await self._session.run(SQL["prune"], {"finished_before": finished_before, "most": most})

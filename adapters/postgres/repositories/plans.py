@@ -73,6 +73,10 @@ class PostgresPlans(Repository):
         rows = await self._session.rows(SQL["of_cluster"], {"cluster_id": cluster_id, **page_values(request)})
         return page(rows, request, to=partial(read, StoredPlan))
 
+    async def prune(self, made_before: datetime, *, most: int = 1_000) -> int:
+        """Delete plans that nobody has accepted."""
+        return await self._session.run(SQL["prune"], {"made_before": made_before, "most": most})
+
     async def _standing(self, cluster_id: UUID, generation: int) -> Row:
         await self._session.run(SQL["lock"], {"cluster_id": cluster_id})
         (row,) = await self._session.rows(SQL["standing"], {"cluster_id": cluster_id, "generation": generation})

@@ -25,6 +25,24 @@ WHERE id = :job_id AND status IN ('queued', 'running') AND {mine};
 UPDATE optimization_jobs SET status = 'failed', finished_at = :now, error = :error
 WHERE id = :job_id AND status IN ('queued', 'running') AND {mine};
 
+-- A cluster is due when nobody has had it planned since; the more of these are under way, the fewer are handed out.
+-- name: due
+-- scope: platform
+SELECT c.id AS cluster_id, c.organization_id
+FROM clusters c
+LEFT JOIN LATERAL (SELECT max(j.created_at) AS at FROM optimization_jobs j WHERE j.cluster_id = c.id) last ON true
+WHERE c.status = 'active' AND coalesce(last.at, c.created_at) < :planned_before
+ORDER BY coalesce(last.at, c.created_at), c.id
+LIMIT greatest(0, :most - (SELECT count(*) FROM optimization_jobs o WHERE o.status IN ('queued', 'running')
+                           AND o.trigger = 'schedule' AND o.created_at > :open_since));
+
+-- name: prune
+-- scope: platform
+WITH old AS (
+    SELECT id FROM optimization_jobs WHERE finished_at < :finished_before ORDER BY finished_at LIMIT :most
+    FOR UPDATE SKIP LOCKED)
+DELETE FROM optimization_jobs WHERE id = ANY (ARRAY(SELECT id FROM old));
+
 -- name: unfinished
 -- scope: platform
 SELECT * FROM optimization_jobs WHERE status IN ('queued', 'running') AND created_at < :before

@@ -40,3 +40,13 @@ SELECT id, organization_id, cluster_id, generation, parent, job_id, '{}'::jsonb 
        accepted_at, updated_at
 FROM plans WHERE cluster_id = :cluster_id AND {mine} AND {page created_at id}
 ORDER BY created_at DESC, id DESC LIMIT :most;
+
+-- What nobody has accepted; the newest of a cluster stays, from which its numbers go on.
+-- name: prune
+-- scope: platform
+WITH old AS (
+    SELECT p.id FROM plans p
+    WHERE p.accepted_at IS NULL AND p.created_at < :made_before AND p.status <> 'awaiting_approval'
+      AND p.generation < (SELECT max(n.generation) FROM plans n WHERE n.cluster_id = p.cluster_id)
+    ORDER BY p.created_at LIMIT :most FOR UPDATE OF p SKIP LOCKED)
+DELETE FROM plans WHERE id = ANY (ARRAY(SELECT id FROM old));

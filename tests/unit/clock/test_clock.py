@@ -1,14 +1,16 @@
 """Periodic work over twins: one leader, each run once, missed runs caught up, failures noted."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from actors.clock.clock import LEASE_S, ClockWork, PeriodicJob
 from actors.clock.jobs import platform_jobs
 from actors.clock.schedule import Period
-from actors.cluster.inputs import ActionFinished, AgentLost, Ended, Input
+from actors.cluster.inputs import ActionFinished, AgentLost, AskedBy, Ended, Input, OptimiseRequested
 from domain.errors import RejectedError, TransientError
 from domain.fleet import ClusterStatus, Heartbeat
+from domain.paging import PageRequest
+from domain.work import JobStatus, JobTrigger
 from tests.unit.hosting.test_host import interruption, objects, send
 from tests.unit.platform_world import CLUSTER, ORGANIZATION, World
 
@@ -91,10 +93,13 @@ async def test_a_failure_is_noted_and_the_next_run_comes_all_the_same(world: Wor
 class Told:
     """Clusters that remember what they were told."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.events: list[Input] = []
+        self.error = error
 
     async def tell(self, cluster_id: UUID, event: Input) -> None:
+        if self.error is not None:
+            raise self.error
         if cluster_id != CLUSTER:
             raise RejectedError("no such cluster")
         self.events.append(event)
@@ -139,3 +144,40 @@ async def test_the_upkeep_says_what_it_has_done(world: World) -> None:
     said = await run_job(world, Told(), "upkeep")
     assert "0 sagas" in said
     assert "0 expired tokens" in said
+
+
+async def test_a_cluster_that_nobody_has_had_planned_is_planned_by_itself_and_then_left(world: World) -> None:
+    clusters = Told()
+    assert await run_job(world, clusters, "plan routinely") == ""
+    await world.clock.advance(world.services.settings.optimization_interval_s + 1)
+    assert await run_job(world, clusters, "plan routinely") == "1 clusters are to be planned"
+    (event,) = clusters.events
+    assert isinstance(event, OptimiseRequested)
+    assert event.by is AskedBy.SCHEDULE
+    async with world.services.database.platform() as tx:
+        job = await tx.jobs.get(UUID(event.job))
+    assert job is not None
+    assert (job.cluster_id, job.trigger, job.status) == (CLUSTER, JobTrigger.SCHEDULE, JobStatus.QUEUED)
+    await world.clock.advance(world.services.settings.optimization_interval_s - 1)
+    assert await run_job(world, clusters, "plan routinely") == ""
+
+
+async def test_a_routine_plan_that_cannot_be_asked_for_fails_with_the_reason(world: World) -> None:
+    clusters = Told(error=TransientError("ClusterHost-0 cannot be reached"))
+    await world.clock.advance(world.services.settings.optimization_interval_s + 1)
+    await run_job(world, clusters, "plan routinely")
+    async with world.services.database.platform() as tx:
+        assert await tx.jobs.unfinished(world.clock.now() + timedelta(seconds=1)) == ()
+        (job,) = (await tx.jobs.of_cluster(CLUSTER, PageRequest(limit=9))).items
+    assert (job.status, job.error) == (JobStatus.FAILED, "ClusterHost-0 cannot be reached")
+
+
+async def test_a_run_that_is_made_up_for_asks_for_no_second_plan(world: World) -> None:
+    clusters = Told()
+    await world.clock.advance(world.services.settings.optimization_interval_s + 1)
+    due = world.clock.now()
+    jobs = {job.name: job for job in platform_jobs(world.services, clusters, sweep_events=no_sweep)}
+    await jobs["plan routinely"].run(due)
+    await world.clock.advance(world.services.settings.optimization_interval_s + 1)
+    await jobs["plan routinely"].run(due)
+    assert len(clusters.events) == 1

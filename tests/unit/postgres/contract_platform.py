@@ -236,9 +236,9 @@ async def test_upkeep_deletes_what_has_served_its_time_and_keeps_the_rest(databa
         await tx.inbox.done([old.key], NOW)
         await tx.inbox.done([young.key], NOW + timedelta(days=6))
         await tx.pools.add_evidence([make_evidence(cluster)])
-    done = await upkeep(database, NOW + timedelta(days=8), sagas_kept=KEPT)
+    done = await upkeep(database, NOW + timedelta(days=8), sagas_kept=KEPT, plans_kept=KEPT)
     assert (done["handled events"], done["pool evidence"]) == (1, 0)
-    assert (await upkeep(database, NOW + timedelta(days=91), sagas_kept=KEPT))["pool evidence"] == 1
+    assert (await upkeep(database, NOW + timedelta(days=91), sagas_kept=KEPT, plans_kept=KEPT))["pool evidence"] == 1
     async with database.platform() as tx:
         assert await tx.inbox.get(old.key) is None
 

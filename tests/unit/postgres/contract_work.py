@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -10,8 +11,9 @@ from adapters.postgres.ports import Database, StalePlanError
 from domain.commands import PlanStatus
 from domain.errors import InvariantError, RejectedError
 from domain.events import EventPriority
+from domain.fleet import ClusterStatus, Heartbeat
 from domain.paging import PageRequest
-from domain.work import ACTION_EXPIRED, ActionStatus, InboxStatus, JobStatus
+from domain.work import ACTION_EXPIRED, ActionStatus, InboxStatus, JobStatus, JobTrigger
 from tests.unit.postgres.builders import (
     NOW,
     add_cluster,
@@ -69,6 +71,83 @@ async def test_jobs_of_a_cluster_are_paged_and_unfinished_ones_found(database: D
         page = await tx.jobs.of_cluster(cluster.id, PageRequest(limit=2))
         assert [job.id for job in page.items] == [jobs[2].id, jobs[1].id]
         assert [job.id for job in await tx.jobs.unfinished(after(2))] == [jobs[1].id]
+
+
+async def test_clusters_are_due_that_nobody_has_had_planned_those_that_wait_longest_first(database: Database) -> None:
+    """Only active ones; what is under way by schedule takes the places of those that wait."""
+    home = await add_organization(database)
+    names = ("new", "waits", "waits longest", "silent")
+    new, waits, longest, silent = [
+        await add_cluster(database, home, name=name, status=ClusterStatus.ACTIVE, created_at=after(-9_000))
+        for name in names
+    ]
+    async with database.platform() as tx:
+        await tx.clusters.beat([Heartbeat(cluster_id=silent.id, organization_id=home.id, at=after(-8_000))])
+        await tx.clusters.silence(after(-7_000), NOW)
+        for cluster, at in ((new, -10), (waits, -1_000), (waits, -5_000), (longest, -2_000)):
+            job = make_job(cluster, created_at=after(at), trigger=JobTrigger.SCHEDULE)
+            await tx.jobs.create(job)
+
+        async def due(*, open_since: float, most: int = 10) -> list[UUID]:
+            found = await tx.jobs.due(planned_before=after(-900), open_since=after(open_since), most=most)
+            assert {one.organization_id for one in found} <= {home.id}
+            return [one.cluster_id for one in found]
+
+        assert await due(open_since=-1) == [longest.id, waits.id]
+        assert await due(open_since=-180, most=2) == [longest.id]
+        assert await due(open_since=-180, most=1) == []
+
+
+async def test_a_cluster_that_was_never_planned_is_due_by_its_age(database: Database) -> None:
+    cluster = await add_cluster(database, status=ClusterStatus.ACTIVE)
+    async with database.platform() as tx:
+        assert await tx.jobs.due(planned_before=cluster.created_at, open_since=NOW, most=9) == ()
+        later = cluster.created_at + timedelta(seconds=1)
+        assert [one.cluster_id for one in await tx.jobs.due(planned_before=later, open_since=NOW, most=9)] == [
+            cluster.id
+        ]
+
+
+async def test_jobs_that_have_ended_are_pruned_and_their_plans_stay(database: Database) -> None:
+    cluster = await add_cluster(database)
+    jobs = [make_job(cluster, created_at=after(n)) for n in range(3)]
+    plan = make_plan(cluster, 1, job_id=jobs[0].id)
+    async with database.platform() as tx:
+        for job in jobs:
+            await tx.jobs.create(job)
+        await tx.plans.insert(plan)
+        await tx.jobs.fail(jobs[0].id, error="x", now=after(5))
+        await tx.jobs.fail(jobs[1].id, error="x", now=after(9))
+        assert await tx.jobs.prune(after(9)) == 1
+        left = [await tx.jobs.get(job.id) is not None for job in jobs]
+        kept = await tx.plans.get(plan.id)
+    assert left == [False, True, True]
+    assert kept is not None
+    assert kept.job_id is None
+
+
+async def test_plans_that_nobody_accepted_are_pruned_but_for_the_newest_and_what_awaits_approval(
+    database: Database,
+) -> None:
+    cluster = await add_cluster(database)
+    statuses = (
+        PlanStatus.NO_CHANGE,
+        PlanStatus.RECOMMENDED,
+        PlanStatus.AWAITING_APPROVAL,
+        PlanStatus.REFUSED,
+        PlanStatus.NO_CHANGE,
+    )
+    async with database.platform() as tx:
+        await tx.plans.insert(make_plan(cluster, 1))
+        await tx.plans.accept(cluster.id, 1, reason="", now=after(1))
+        for generation, status in enumerate(statuses, start=2):
+            await tx.plans.insert(make_plan(cluster, generation, 1, status=status))
+        assert await tx.plans.prune(after(3), most=9) == 1
+        assert await tx.plans.prune(after(99), most=1) == 1
+        assert await tx.plans.prune(after(99)) == 1
+        left = await tx.plans.of_cluster(cluster.id, PageRequest(limit=9))
+        assert [plan.generation for plan in left.items] == [6, 4, 1]
+        assert await tx.plans.last_generation(cluster.id) == 6
 
 
 async def test_plans_follow_from_the_accepted_plan(database: Database) -> None:
