@@ -164,6 +164,10 @@ def _why_not_rebalance(turn: Turn, node: NodeFacts | None) -> str:
 
 def _on_not_ready(turn: Turn, event: NodeNotReady) -> None:
     node = turn.state.nodes.get(event.node)
+    if node is not None and node.cordoned:
+        # AWS gives notice of what it takes; this one was emptied by somebody, and its end tells nothing of a pool.
+        turn.note(f"node {node.name} is not ready: it was cordoned before, so somebody takes it away")
+        return
     if node is None or not node.spot:
         kind = "no node that is known" if node is None else "an on-demand node"
         text = f"node {event.node} is not ready ({event.reason or 'no reason given'}): {kind}, to be looked into"

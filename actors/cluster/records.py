@@ -83,7 +83,8 @@ class NodeFacts:
     """What the state machine knows of a node.
 
     ``pool`` is ``None`` where type or zone id are not known; a zone's name is no substitute, it differs by account.
-    ``self_replacing``: the node's EKS group replaces it on a rebalance recommendation.
+    ``self_replacing``: the node's EKS group replaces it on a rebalance recommendation. ``cordoned``: somebody takes it
+    away, we ourselves or another.
     """
 
     name: str
@@ -91,6 +92,7 @@ class NodeFacts:
     pool: Pool | None = None
     spot: bool = False
     self_replacing: bool = False
+    cordoned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +277,7 @@ def _facts(node: Node, region: str) -> NodeFacts:
         pool=pool if node.instance_type and node.zone.id != node.zone.name else None,
         spot=spot,
         self_replacing=spot and EKS_NODE_GROUP in node.labels,
+        cordoned=node.cordoned,
     )
 
 

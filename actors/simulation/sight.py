@@ -49,7 +49,11 @@ class Sight:
         """Nodes as the state machine keeps them."""
         return tuple(
             NodeFacts(
-                name=one.name, instance_id=one.instance_id, spot=one.spot, pool=pool_of(one, self._stage.market.region)
+                name=one.name,
+                instance_id=one.instance_id,
+                spot=one.spot,
+                pool=pool_of(one, self._stage.market.region),
+                cordoned=one.stage is Step.CORDONED,
             )
             for one in self._cluster.machines.values()
             if one.stage in (Step.READY, Step.CORDONED)

@@ -86,7 +86,8 @@ def test_facts_of_a_node_tell_instance_pool_and_who_replaces_it() -> None:
     assert fact.pool == Pool(region="us-east-1", zone_id=node.zone.id, instance_type=node.instance_type)
     unknown = replace(node, zone=Zone(id="us-east-1a", name="us-east-1a"), provider_id="kind://docker/kind/node")
     (fact,) = facts_of([unknown], region="us-east-1")
-    assert (fact.pool, fact.instance_id) == (None, "")
+    assert (fact.pool, fact.instance_id, fact.cordoned) == (None, "", False)
+    assert facts_of([replace(node, cordoned=True)], region="us-east-1")[0].cordoned
 
 
 def test_the_replacement_avoids_flagged_pools() -> None:
@@ -278,6 +279,15 @@ def test_a_notice_after_a_node_has_stopped_being_ready_drains_nothing_once_more(
     scene = Scene()
     scene.report(scene.not_ready("b"))
     assert queued(scene.report(scene.interruption("b"))) == []
+
+
+def test_the_end_of_a_node_that_was_cordoned_before_is_no_interruption_and_says_nothing_of_its_pool() -> None:
+    """A plan empties a node and ends it, or takes back one that it has launched; so may the customer."""
+    scene = Scene(nodes=(replace(facts("a"), cordoned=True), facts("b")))
+    commands = scene.report(scene.not_ready("a"))
+    assert queued(commands) == []
+    assert of(commands, ReportEvidence) + of(commands, RequestPlan) == []
+    assert "somebody takes it away" in scene.state.story_lines[-1].text
 
 
 def test_an_on_demand_node_that_is_not_ready_is_only_logged() -> None:
