@@ -34,7 +34,14 @@ def long(tmp_path: Path) -> Iterator[DataFolder]:
 def environment(
     tmp_path: Path, *, ray: bool = True, base: dict[str, str] | None = None, **given: object
 ) -> dict[str, str]:
-    plan = RayPlan(folder=Path("/tmp/r"), token_file=tmp_path / "token", dashboard_port=1, metrics_port=2, stats_port=3)
+    plan = RayPlan(
+        folder=Path("/tmp/r"),
+        token_file=tmp_path / "token",
+        dashboard_port=1,
+        metrics_port=2,
+        stats_port=3,
+        fallback_port=4,
+    )
     settings = load_settings({"data_dir": tmp_path, **given})
     urls = {"database_url": "postgresql://d", "redis_url": "redis://r"}
     return platform_environment(settings, base or {}, ray=plan if ray else None, **urls)
@@ -48,6 +55,11 @@ def test_the_platform_reads_the_same_settings_from_its_environment(tmp_path, mon
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == "postgresql://d"
     assert settings.ray_address == ""
+
+
+def test_what_haproxy_sends_while_no_replica_is_there_stays_with_this_platform(tmp_path) -> None:
+    assert environment(tmp_path)["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] == "4"
+    assert "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT" not in environment(tmp_path, ray=False)
 
 
 def test_a_ray_that_is_joined_keeps_its_address_and_its_own_token(tmp_path) -> None:
