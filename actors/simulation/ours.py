@@ -90,8 +90,6 @@ class Conduct:
         Of the planner for urgent plans and for others, so that plans do not depend on the machine.
     plan_s, agent_s
         How long a plan, and an agent's hearing or acting, take in simulated time.
-    widen
-        Whether launches may take the other pools that they name besides the planned one.
     """
 
     policy: Policy
@@ -100,7 +98,6 @@ class Conduct:
     routine_work_limit: int
     plan_s: float
     agent_s: float
-    widen: bool = True
 
 
 class Ours(Bystander):
@@ -320,8 +317,7 @@ class Ours(Bystander):
     def _launch(self, wanted: ProposedLaunch) -> Machine | None:
         """Ask for one of the Spot pools; where none has room, on demand, if the decision names that."""
         market = self._stage.market
-        named = wanted.spot if self._conduct.widen else wanted.spot[:1]
-        machine = self._launch_spot([one.pool for one in named]) if named else None
+        machine = self._launch_spot([one.pool for one in wanted.spot]) if wanted.spot else None
         if machine is None and wanted.on_demand:
             pool = wanted.on_demand[0].pool
             machine = self.cluster.launch_on_demand(market.types[pool.instance_type], market.zones[pool.zone_id])

@@ -106,6 +106,5 @@ def _conduct(ours: OursSpec) -> Conduct:
             max_loss_probability=ours.max_loss_probability, risk_premium=ours.risk_premium,
         ),
         optimise_every_s=ours.optimise_every_h * SECONDS_PER_H, work_limit=ours.work_limit,
-        routine_work_limit=ours.routine_work_limit, plan_s=ours.plan_s,
-        agent_s=ours.agent_s, widen=ours.widen,
+        routine_work_limit=ours.routine_work_limit, plan_s=ours.plan_s, agent_s=ours.agent_s,
     )  # fmt: skip

@@ -185,7 +185,6 @@ class PolicySpec(_Part):
     risk_premium: NotNegative | None = None
     capacity: Literal["spot", "on-demand", "mixed"] | None = None
     optimise_every_h: Positive | None = None
-    widen: bool | None = None
     work_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
     routine_work_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
 
@@ -201,8 +200,7 @@ class Ours(_Part):
     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
     planner's for urgent plans, ``routine_work_limit`` for others, so that plans do not depend on the machine;
     ``plan_s`` is how long a plan takes in simulated time, ``agent_s`` how long the agent takes to hear and to act.
-    ``model_file`` is another model than the carried one. ``widen``: launches name other pools besides the planned one,
-    as decided in production; without it a node comes from the planned pool, or on demand.
+    ``model_file`` is another model than the carried one.
     """
 
     sharing: bool = True
@@ -216,7 +214,6 @@ class Ours(_Part):
     max_pool_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     risk_premium: NotNegative = 0.1
     optimise_every_h: Positive = 6.0
-    widen: bool = True
     work_limit: Annotated[int, Field(ge=1, le=1000)] = 2
     routine_work_limit: Annotated[int, Field(ge=1, le=1000)] = 6
     plan_s: NotNegative = 2.0

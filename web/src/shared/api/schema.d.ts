@@ -3740,8 +3740,7 @@ export interface components {
          *     ``bus_delay_s`` is from an interruption that one cluster sees to the flag that others heed. ``work_limit`` is the
          *     planner's for urgent plans, ``routine_work_limit`` for others, so that plans do not depend on the machine;
          *     ``plan_s`` is how long a plan takes in simulated time, ``agent_s`` how long the agent takes to hear and to act.
-         *     ``model_file`` is another model than the carried one. ``widen``: launches name other pools besides the planned one,
-         *     as decided in production; without it a node comes from the planned pool, or on demand.
+         *     ``model_file`` is another model than the carried one.
          */
         Ours: {
             /**
@@ -3815,11 +3814,6 @@ export interface components {
              * @default true
              */
             sharing?: boolean;
-            /**
-             * Widen
-             * @default true
-             */
-            widen?: boolean;
             /**
              * Work Limit
              * @default 2
@@ -4138,8 +4132,6 @@ export interface components {
             routine_work_limit?: number | null;
             /** Sharing */
             sharing?: boolean | null;
-            /** Widen */
-            widen?: boolean | null;
             /** Work Limit */
             work_limit?: number | null;
         };
@@ -4715,7 +4707,6 @@ export interface components {
              *       "risk_premium": 0.1,
              *       "routine_work_limit": 6,
              *       "sharing": true,
-             *       "widen": true,
              *       "work_limit": 2
              *     }
              */
