@@ -122,4 +122,5 @@ def actors_of(address: str) -> set[str]:
     shown = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, env=environment, timeout=COMMAND_S, check=True
     )
-    return set(json.loads(shown.stdout.splitlines()[-1]))
+    # Ray may have a word to say on the same stream, before ours or after it.
+    return set(json.loads(next(line for line in shown.stdout.splitlines() if line.startswith("["))))
