@@ -31,10 +31,13 @@ async def upkeep(
     plans_kept
         Plans that nobody has accepted, and jobs after their end. What was accepted stays.
     """
-    done: dict[str, int] = {"handled events": await _prune_events(database, now - HANDLED_EVENTS_KEPT)}
-    done["sagas"] = await _prune(database, lambda tx: tx.sagas.prune(now - sagas_kept, most=PER_STATEMENT))
-    done["plans"] = await _prune(database, lambda tx: tx.plans.prune(now - plans_kept, most=PER_STATEMENT))
-    done["jobs"] = await _prune(database, lambda tx: tx.jobs.prune(now - plans_kept, most=PER_STATEMENT))
+    done: dict[str, int] = {}
+    many, few = EVENTS_PER_STATEMENT, PER_STATEMENT
+    handled_before = now - HANDLED_EVENTS_KEPT
+    done["handled events"] = await _prune(database, lambda tx: tx.inbox.prune(handled_before, most=many), most=many)
+    done["sagas"] = await _prune(database, lambda tx: tx.sagas.prune(now - sagas_kept, most=few), most=few)
+    done["plans"] = await _prune(database, lambda tx: tx.plans.prune(now - plans_kept, most=few), most=few)
+    done["jobs"] = await _prune(database, lambda tx: tx.jobs.prune(now - plans_kept, most=few), most=few)
     async with database.platform() as tx:
         done["expired tokens"] = await tx.tokens.prune(now)
     async with database.platform() as tx:
@@ -46,21 +49,12 @@ async def upkeep(
     return done
 
 
-async def _prune(database: Database, some: Callable[[Transaction], Awaitable[int]]) -> int:
+async def _prune(database: Database, some: Callable[[Transaction], Awaitable[int]], *, most: int) -> int:
+    """In transactions of so many at most."""
     total = 0
     while True:
         async with database.platform() as tx:
             gone = await some(tx)
         total += gone
-        if gone < PER_STATEMENT:
-            return total
-
-
-async def _prune_events(database: Database, before: datetime) -> int:
-    total = 0
-    while True:
-        async with database.platform() as tx:
-            gone = await tx.inbox.prune(before, most=EVENTS_PER_STATEMENT)
-        total += gone
-        if gone < EVENTS_PER_STATEMENT:
+        if gone < most:
             return total

@@ -1,6 +1,5 @@
 """``spotopt simulate``: batches of simulations, over Ray."""
 
-import logging
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adapters.scenarios import Scenario, read_scenario, scenario_of
-from domain.errors import InputError, TransientError
+from domain.errors import InputError
+from serve.cli.workers import ray_for
 
 if TYPE_CHECKING:
     from actors.simulation.batch import Workers
@@ -116,22 +116,10 @@ def _workers(wanted: int | None, batches: int) -> "Iterator[Workers]":
     if wanted == 0:
         yield InProcess()
         return
-    import ray
-
-    address = os.environ.get("RAY_ADDRESS")
-    cores = min(wanted or (MOST_ON_A_CLUSTER if address else os.cpu_count()) or 1, max(1, batches))
-    try:
-        ray.init(
-            address=address, num_cpus=None if address else cores, include_dashboard=False,
-            object_store_memory=None if address else STORE_BYTES, log_to_driver=False,
-            logging_level=logging.ERROR, namespace="spotopt-simulations",
-        )  # fmt: skip
-    except (ConnectionError, RuntimeError) as err:
-        raise TransientError(f"Ray cannot be started or reached: {err}") from err
-    try:
+    most = MOST_ON_A_CLUSTER if os.environ.get("RAY_ADDRESS") else os.cpu_count()
+    cores = min(wanted or most or 1, max(1, batches))
+    with ray_for(cores, namespace="spotopt-simulations", store_bytes=STORE_BYTES):
         yield RayWorkers(cores)
-    finally:
-        ray.shutdown()
 
 
 class _Bar:

@@ -31,24 +31,37 @@ def mapping(wanted: int | None, *, most: int | None = None) -> Iterator[Run]:
     TransientError
         Ray cannot be started or reached.
     """
-    address = os.environ.get("RAY_ADDRESS")
     cores = min(os.cpu_count() or 1 if wanted is None else wanted, most or MOST_CORES)
     if cores < 2:
         yield map
         return
-    import ray
-
     from actors.scoring.fanout import over_ray
 
+    with ray_for(cores, namespace="spotopt-models", store_bytes=STORE_BYTES):
+        yield over_ray
+
+
+@contextmanager
+def ray_for(cores: int, *, namespace: str, store_bytes: int) -> Iterator[None]:
+    """Make this process a driver of the Ray that RAY_ADDRESS names, else of one that lives as long as the context.
+
+    Raises
+    ------
+    TransientError
+        Ray cannot be started or reached.
+    """
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
     try:
         ray.init(
             address=address, num_cpus=None if address else cores, include_dashboard=False,
-            object_store_memory=None if address else STORE_BYTES, log_to_driver=False,
-            logging_level=logging.ERROR, namespace="spotopt-models",
+            object_store_memory=None if address else store_bytes, log_to_driver=False,
+            logging_level=logging.ERROR, namespace=namespace,
         )  # fmt: skip
     except (ConnectionError, RuntimeError) as err:
         raise TransientError(f"Ray cannot be started or reached: {err}") from err
     try:
-        yield over_ray
+        yield
     finally:
         ray.shutdown()
